@@ -1,0 +1,203 @@
+# verdict.awk - computes an experiment's verdict from its arms.
+#
+# Input, tab-separated, one arm a line:
+#   number, control (0|1), ok, expected, observed, promised, conditions,
+#   name, why
+# Variables: outcome (what the claim promises), article and defaults
+#   (NAME=VALUE ..., what the article states, and this kernel's sysctls).
+# Output: verdict, a tab, the condition.
+#
+# An arm agrees with the article when it was observed to do what the article
+# promised for it.  Arms for which it promises nothing, controls, and skipped
+# arms are not counted.
+
+BEGIN { arms = agreeing = nkeys = terms = 0 }
+
+{
+	if ($3 != "true") unexpected = 1
+	if ($5 == "skipped") {
+		if (reason == "") reason = $9
+		next
+	}
+	if ($2 == 1) {
+		controls++
+		# A control that does not differ proves nothing.
+		if ($5 == outcome) unexpected = 1
+		next
+	}
+	if ($6 == "") next
+	agrees[arms] = ($5 == $6)
+	agreeing += agrees[arms]
+	n = split($7, pair, " ")
+	for (i = 1; i <= n; i++) {
+		at = index(pair[i], "=")
+		key = substr(pair[i], 1, at - 1)
+		value[arms, key] = substr(pair[i], at + 1)
+		if (!(key in known)) {
+			known[key] = 1
+			keys[nkeys++] = key
+		}
+	}
+	arms++
+}
+
+# matches(a, conditions): does the arm have all of these, as far as it has
+# them at all?
+function matches(a, conditions,    n, i, pair, at, key) {
+	n = split(conditions, pair, " ")
+	for (i = 1; i <= n; i++) {
+		at = index(pair[i], "=")
+		key = substr(pair[i], 1, at - 1)
+		if ((a, key) in value && value[a, key] != substr(pair[i], at + 1))
+			return 0
+	}
+	return 1
+}
+
+# matches_all(a, conditions): the arm has every one of these.  A term is such a
+# set, NAME=VALUE joined by blanks.
+function matches_all(a, conditions,    n, i, pair, at, key) {
+	n = split(conditions, pair, " ")
+	for (i = 1; i <= n; i++) {
+		at = index(pair[i], "=")
+		key = substr(pair[i], 1, at - 1)
+		if (!((a, key) in value) || value[a, key] != substr(pair[i], at + 1))
+			return 0
+	}
+	return 1
+}
+
+# add_terms(size, from, text): appends every term of `size` conditions that
+# covers an agreeing arm and no other, and that no shorter term includes.
+function add_terms(size, from, text,    k, a, v, seen, i, yes, no) {
+	if (size == 0) {
+		for (i = 0; i < terms; i++)
+			if (includes(text, term[i])) return
+		for (a = 0; a < arms; a++)
+			if (matches_all(a, text)) {
+				if (agrees[a]) yes++
+				else no++
+			}
+		if (yes && !no) {
+			term[terms] = text
+			length_of[terms] = split(text, seen, " ")
+			terms++
+		}
+		return
+	}
+	for (k = from; k < nkeys; k++)
+		for (a = 0; a < arms; a++) {
+			if (!((a, keys[k]) in value)) continue
+			v = keys[k] "=" value[a, keys[k]]
+			if (v in seen) continue
+			seen[v] = 1
+			add_terms(size - 1, k + 1, text (text == "" ? "" : " ") v)
+		}
+}
+
+# includes(text, short): is every condition of `short` in `text`?
+function includes(text, short,    n, i, pair) {
+	n = split(short, pair, " ")
+	for (i = 1; i <= n; i++)
+		if (index(" " text " ", " " pair[i] " ") == 0) return 0
+	return 1
+}
+
+# forget(a): empties an array.
+function forget(a,    k) { for (k in a) delete a[k] }
+
+# cover(): the terms that together cover all agreeing arms, as few and as short
+# as can be found: each time the term that covers most arms not covered yet;
+# then terms that the others made needless are dropped.  Returns them joined by
+# "or", and leaves in `literals` how many conditions that names; "" if the
+# arms' conditions cannot tell.
+function cover(    size, a, t, best, gain, most, left, text, part, n, u, needed, n_chosen) {
+	terms = n_chosen = left = literals = 0
+	forget(term); forget(length_of); forget(covered); forget(chosen); forget(dropped)
+	for (size = 1; size <= nkeys && size <= 5; size++)
+		add_terms(size, 0, "")
+	for (a = 0; a < arms; a++)
+		if (agrees[a]) left++
+	while (left) {
+		most = 0
+		for (t = 0; t < terms; t++) {
+			gain = 0
+			for (a = 0; a < arms; a++)
+				if (agrees[a] && !covered[a] && matches_all(a, term[t])) gain++
+			if (gain > most || (gain == most && gain && length_of[t] < length_of[best])) {
+				most = gain
+				best = t
+			}
+		}
+		if (!most) return ""
+		chosen[n_chosen++] = best
+		for (a = 0; a < arms; a++)
+			if (agrees[a] && !covered[a] && matches_all(a, term[best])) {
+				covered[a] = 1
+				left--
+			}
+	}
+	for (n = 0; n < n_chosen; n++) {
+		needed = 0
+		for (a = 0; a < arms && !needed; a++) {
+			if (!agrees[a] || !matches_all(a, term[chosen[n]])) continue
+			needed = 1
+			for (u = 0; u < n_chosen; u++)
+				if (u != n && !(u in dropped) && matches_all(a, term[chosen[u]])) needed = 0
+		}
+		if (!needed) dropped[n] = 1
+	}
+	for (n = 0; n < n_chosen; n++) {
+		if (n in dropped) continue
+		literals += length_of[chosen[n]]
+		part = term[chosen[n]]
+		gsub(/ /, " and ", part)
+		if (n_chosen > 1 && part ~ / and /) part = "(" part ")"
+		text = text (text == "" ? "" : " or ") part
+	}
+	return text
+}
+
+# condition(): when the claim holds, or, where that names fewer conditions, when
+# it does not, as "not (...)".
+function condition(    yes, no, n_yes, a) {
+	yes = cover()
+	n_yes = literals
+	for (a = 0; a < arms; a++) agrees[a] = !agrees[a]
+	no = cover()
+	if (no != "" && (yes == "" || literals < n_yes)) return "not (" no ")"
+	return yes == "" ? "no condition of these arms alone" : yes
+}
+
+END {
+	if (unexpected) verdict = "unexpected"
+	else if (arms == 0 && reason != "") {
+		print "skipped\t" reason
+		exit
+	} else if (arms == 0 || !controls) {
+		# Nothing was put to the test, or nothing to compare it with.
+		verdict = "unexpected"
+	} else if (agreeing == arms) verdict = "holds"
+	else if (agreeing == 0) verdict = "does-not-hold"
+	else {
+		verdict = "holds"
+		for (a = 0; a < arms; a++)
+			if (matches(a, article) && matches(a, missing(defaults, article))) {
+				in_scope++
+				if (!agrees[a]) verdict = "holds-if"
+			}
+		if (!in_scope) verdict = "holds-if"
+	}
+	print verdict "\t" (verdict == "holds-if" ? condition() : "")
+}
+
+# missing(all, some): the conditions of `all` whose names `some` does not set.
+function missing(all, some,    n, i, pair, at, text) {
+	n = split(all, pair, " ")
+	for (i = 1; i <= n; i++) {
+		at = index(pair[i], "=")
+		if (index(" " some, " " substr(pair[i], 1, at)) == 0)
+			text = text " " pair[i]
+	}
+	return text
+}
