@@ -1,0 +1,204 @@
+#!/usr/bin/env bash
+# scripts/lab: its commands, formats and exit codes, and that it leaves nothing.
+. "${0%/*}/tap.bash"
+
+lab=scripts/lab
+
+# --- list and show ---
+run $lab list
+is "list: exit code" 0 "$status"
+names=$(find scripts/experiments -type f | wc -l)
+is "list: every experiment once" "$names" \
+	"$(grep -cE '^(close|bind|ports|time|wire|cost) +[a-z0-9-]+ +[0-9]+ arms' <<<"$out")"
+like "list: in the order of the claims" 'server-close.*client-close.*listen-restart.*tw-reuse' "$out"
+
+run $lab show two-sides
+is "show: exit code" 0 "$status"
+like "show: the verdict" 'verdict: (holds|holds-if|does-not-hold)' "$out"
+like "show: the evidence" 'ss: TIME-WAIT 127.0.0.1:44400 127.0.0.1:44401' "$out"
+
+# --- run: the three formats ---
+run $lab run --out "$tmp/kept" --format json hello two-sides
+is "json: exit code" 0 "$status"
+is "json: a line an experiment" 2 "$(wc -l <"$tmp/.out")"
+like "json: the members in their order" \
+	'^\{"experiment":"hello","group":"close","sources":\["YK"\],"claim":"[^"]*","verdict":"[a-z-]*","condition":"[^"]*","ok":true,"seconds":[0-9.]+,"kernel":"[^"]*","arms":\[\{"arm":"[^"]*","control":false,"conditions":\{' \
+	"$out"
+like "json: an arm's members" \
+	'"expected":"connected","observed":"connected","ok":true,"why":"[^"]*","evidence":\["' "$out"
+if command -v jq >/dev/null; then
+	ok "json: jq reads it" jq -e . "$tmp/.out"
+	is "json: every arm is ok" true "$(jq -s '[.[].arms[].ok] | all' "$tmp/.out")"
+elif command -v python3 >/dev/null; then
+	ok "json: python reads it" python3 -c 'import json, sys
+for line in open(sys.argv[1]): json.loads(line)' "$tmp/.out"
+else
+	skip "json: a parser reads it" "neither jq nor python3 is here"
+fi
+is "--out: the same lines are kept" "$out" "$(cat "$tmp/kept/results.json")"
+run $lab show two-sides "$tmp/kept"
+like "show DIR: from what was kept" 'ss: TIME-WAIT' "$out"
+run $lab show server-close "$tmp/kept"
+is "show DIR: what was not run is not there" 1 "$status"
+
+run $lab run --format tap two-sides
+is "tap: exit code" 0 "$status"
+like "tap: version and plan" $'^TAP version 1[34]\n1\\.\\.1\n# Subtest: two-sides\n    1\\.\\.6\n    ok 1 - ' "$out"
+like "tap: the test itself" $'\nok 1 - two-sides: ' "$out"
+ok "tap: prove reads it" prove -e cat "$tmp/.out"
+
+run $lab run --jobs 1 two-sides
+is "term: exit code" 0 "$status"
+like "term: the head" '^Linux [^,]*, 1 experiments, 6 arms, [0-9.]+ s' "$out"
+like "term: the last line" '0 unexpected\.[^
+]*$' "$out"
+unlike "term: no colour where there is no terminal" $'\033' "$out$err"
+
+run $lab run --quick close
+is "a group: exit code" 0 "$status"
+unlike "a group: no other" $'\nbind\n' "$out"
+
+# --- the grids have every cell ---
+# cells NAME CONDITION...: how many arms of the experiment's own list have them.
+cells() {
+	local name=$1 pattern=
+	shift
+	sed "s/^trial .*/printf '%s\\\\n' \"\${arms[@]}\"/" "scripts/experiments/$name" >"$tmp/list"
+	sed -i "s|^\. .*|. '$PWD/scripts/lib/experiment'|" "$tmp/list"
+	for pattern; do
+		bash "$tmp/list" | sort -u | grep -Ec -- "$pattern"
+	done
+}
+is "client-close: 48 cells" 48 "$(cells client-close \
+	'tcp_timestamps=[01] tcp_tw_reuse=[012] delay_s=(0|1.5) port=(bound|kernel) link=(lo|link)' |
+	awk '{ print $1 - 2 }')"
+is "listen-restart: 16 cells, and 16 of IPv6" 32 "$(cells listen-restart \
+	'old=TIME-WAIT first_addr=.* second_addr=.* first_reuseaddr=[01] second_reuseaddr=[01]')"
+is "wildcard-vs-address: 36 cells, listening and bound" 72 "$(cells wildcard-vs-address \
+	'first_state=(listening|bound) first_addr=(127.0.0.[12]|0.0.0.0) second_addr=(127.0.0.[12]|0.0.0.0) first_reuseaddr=[01] second_reuseaddr=[01]')"
+is "client-rebind: 16 cells" 16 "$(cells client-rebind \
+	'old=TIME-WAIT first_port=(bound|kernel) first_reuseaddr=[01] second_reuseaddr=[01] tcp_timestamps=[01]')"
+
+# --- --quick leaves out single arms that wait a minute ---
+is "--quick: one arm less of no-listener" 1 \
+	$(($(bash scripts/experiments/no-listener --about | cut -f 3) - $(RTEST_QUICK=1 bash scripts/experiments/no-listener --about | cut -f 3)))
+
+# --- the documents speak of the same experiments ---
+for file in scripts/experiments/*; do
+	name=${file##*/}
+	claim=$(bash "$file" --about | cut -f 5)
+	ok "docs/findings.md has $name and its claim" grep -qF "> $claim" docs/findings.md
+	ok "README.md has $name and its claim" grep -qF "| $name | $claim" README.md
+done
+
+# --- a rule of the model turned around is found out ---
+mkdir "$tmp/turned"
+cp -r scripts "$tmp/turned/"
+# turn FROM TO EXPERIMENT: with that line of the model changed, the lab reports
+# the experiment as unexpected.
+turn() {
+	cp scripts/lib/model "$tmp/turned/scripts/lib/model"
+	sed -i "s/$1/$2/" "$tmp/turned/scripts/lib/model"
+	cmp -s scripts/lib/model "$tmp/turned/scripts/lib/model" &&
+		verdict 1 "the model has no line '$1'"
+	run env RTEST_BIN="${RTEST_BIN:-$PWD}" "$tmp/turned/scripts/lab" run "$3"
+	is "model turned around ($1): exit code" 1 "$status"
+	like "model turned around ($1): unexpected" "unexpected +$3" "$out"
+}
+# shellcheck disable=SC2016 # lines of the model
+{
+turn '\[ "\$stamped" = 0 \]' '[ "$stamped" = 1 ]' two-sides
+turn '\[ "\$port" = bound \]' '[ "$port" = kernel ]' two-sides
+turn '\[ "\$reuse" = 0 \]' '[ "$reuse" = 1 ]' tw-reuse
+turn '\[ "\$first_state" != LISTEN \]' '[ "$first_state" = LISTEN ]' bind-vs-state
+turn '\[ "\$listener" = 1 \]' '[ "$listener" = 0 ]' reopen-after-restart
+turn '\[ "\$same_user" = 1 \]' '[ "$same_user" = 0 ]' reuseport
+}
+
+# --- bad input ---
+# refused REGEX ARGUMENTS...: usage error: one line, exit 2, nothing on stdout.
+refused() {
+	local regex=$1
+	shift
+	run $lab "$@"
+	is "lab $*: exit code" 2 "$status"
+	like "lab $*: says why" "^lab: $regex" "$err"
+	is "lab $*: in one line" 1 "$(wc -l <"$tmp/.err")"
+	is "lab $*: nothing on stdout" '' "$out"
+}
+refused 'what shall it do'
+refused "unknown command 'walk'" walk
+refused "unknown option '--fast'" run --fast
+refused "'no-such' is neither an experiment nor a group" run no-such
+refused "'no-such' is not an experiment" show no-such
+refused 'show wants the name' show
+refused "'../lab' is not an experiment" show ../lab
+refused '--jobs wants a number' run --jobs 0
+refused '--jobs wants a number' run --jobs x
+refused '--jobs wants a value' run --jobs
+refused '--format is term, tap or json' run --format xml
+refused "list takes no argument" list all
+
+# fails REGEX COMMAND...: one line, exit 1.
+fails() {
+	local regex=$1
+	shift
+	run "$@"
+	is "$*: exit code" 1 "$status"
+	like "$*: says why" "$regex" "$err"
+	is "$*: in one line" 1 "$(wc -l <"$tmp/.err")"
+}
+touch "$tmp/file"
+fails "lab: $tmp/file: cannot keep results there" $lab run --out "$tmp/file" hello
+fails "lab: $tmp/none/server is missing: run make" env RTEST_BIN="$tmp/none" $lab run hello
+mkdir "$tmp/path"
+for tool in bash env sed awk dirname uname nproc sort cat mkdir printf fold wc; do
+	ln -s "$(command -v "$tool")" "$tmp/path/$tool" 2>/dev/null
+done
+# PATH gets the system's directories at its end, so hide the tool in them too.
+sed 's|:/usr/sbin:/sbin||' scripts/lab >"$tmp/turned/scripts/lab"
+fails 'lab: ss is missing: run .*scripts/setup' \
+	env PATH="$tmp/path" RTEST_BIN="${RTEST_BIN:-$PWD}" bash "$tmp/turned/scripts/lab" run hello
+run bash -c "$lab run --format json tw-recycle-gone >/dev/full"
+is "stdout full: exit code" 1 "$status"
+run bash -c "$lab list >&-"
+is "stdout closed: exit code" 1 "$status"
+run env HOME=/nonexistent $lab run tw-recycle-gone
+is "a HOME that cannot be written does not matter" 0 "$status"
+run $lab --help
+is "--help: exit code" 0 "$status"
+like "--help: on stdout" '^usage: lab list' "$out"
+
+# --- nothing is left ---
+host_now() {
+	cat /proc/sys/net/ipv4/tcp_* /proc/sys/net/ipv4/ip_local_port_range 2>/dev/null | cksum
+}
+before=$(host_now)
+# marked: processes whose environment has the mark of this test.
+# shellcheck disable=SC2317 # until_true calls it
+marked() { grep -lz "^RTEST_MARK=$$\$" /proc/[0-9]*/environ 2>/dev/null | wc -l; }
+# shellcheck disable=SC2317
+nobody_marked() { [ "$(marked)" = 0 ]; }
+for signal in INT TERM KILL KILL KILL KILL; do
+	RTEST_MARK=$$ $lab run close bind >/dev/null 2>&1 </dev/null &
+	pid=$!
+	sleep "0.$((RANDOM % 9))$((RANDOM % 9))"
+	kill -$signal $pid
+	wait $pid 2>/dev/null
+	ok "SIG$signal at a random moment leaves no process" until_true 10 nobody_marked
+done
+is "the host's sysctls are as before" "$before" "$(host_now)"
+is "no file is left in the temporary folder" '' \
+	"$(find "${TMPDIR:-/tmp}" -maxdepth 1 -name 'rtest*' ! -name 'rtest-test.*' -newer "$tmp/kept" 2>/dev/null)"
+
+# Several labs at the same time agree.
+for i in 1 2 3; do
+	$lab run --format json hello tw-reuse-inbound >"$tmp/lab.$i" &
+done
+wait
+strip() { sed 's/"seconds":[0-9.]*//; s/"evidence":\[[^]]*\]//g' "$1"; }
+is "labs at the same time: 1 and 2 agree" "$(strip "$tmp/lab.1")" "$(strip "$tmp/lab.2")"
+is "labs at the same time: 1 and 3 agree" "$(strip "$tmp/lab.1")" "$(strip "$tmp/lab.3")"
+like "labs at the same time: they have results" '"ok":true' "$(cat "$tmp/lab.1")"
+
+finish

@@ -1,0 +1,108 @@
+# shellcheck shell=bash disable=SC2034
+# tap.bash - the words that the tests are written in.  Source it first:
+#
+#	. "${0%/*}/tap.bash"
+#
+# It goes to the project's root, makes a folder $tmp for this test alone and
+# removes it at the end, and prints TAP for prove.  A test that dies before
+# `finish` fails, because its plan is missing.
+
+set -u
+cd "${BASH_SOURCE[0]%/*}/.." || exit 1
+export LC_ALL=C
+unset NO_COLOR CDPATH
+tmp=$(mktemp -d "${TMPDIR:-/tmp}/rtest-test.XXXXXX") || exit 1
+trap 'rm -rf "$tmp"' EXIT
+tests=0
+failed=0
+
+# verdict STATUS DESCRIPTION: one line of TAP; any STATUS but 0 is a failure.
+verdict() {
+	tests=$((tests + 1))
+	if [ "$1" = 0 ]; then
+		printf 'ok %d - %s\n' "$tests" "$2"
+		return 0
+	fi
+	failed=$((failed + 1))
+	printf 'not ok %d - %s\n' "$tests" "$2"
+	return 1
+}
+
+# note TEXT...: a comment for whoever reads the output.
+note() { printf '%s\n' "$*" | sed 's/^/# /'; }
+
+# ok DESCRIPTION COMMAND...: the command succeeds.
+ok() {
+	local what=$1 status said
+	shift
+	said=$("$@" 2>&1)
+	status=$?
+	verdict "$status" "$what" || note "$* gave $status: $said"
+}
+
+# is DESCRIPTION WANT GOT: the two are the same text.
+is() {
+	[ "$2" = "$3" ]
+	verdict $? "$1" || { note "want: $2"; note "got:  $3"; }
+}
+
+# like DESCRIPTION REGEX GOT: the text has a match of the extended regex.
+like() {
+	[[ $3 =~ $2 ]]
+	verdict $? "$1" || { note "want a match of: $2"; note "got: $3"; }
+}
+
+# unlike DESCRIPTION REGEX GOT: it has none.
+unlike() {
+	! [[ $3 =~ $2 ]]
+	verdict $? "$1" || { note "want no match of: $2"; note "got: $3"; }
+}
+
+# skip DESCRIPTION REASON: a test that cannot run here.
+skip() {
+	tests=$((tests + 1))
+	printf 'ok %d - %s # SKIP %s\n' "$tests" "$1" "$2"
+}
+
+# run COMMAND...: leaves $out, $err and $status for the checks that follow.
+# Standard input is empty; a command that hangs is ended after 60 s (status
+# 124, or 137), and that is no status that any check asks for.
+run() {
+	timeout -k 5 60 "$@" >"$tmp/.out" 2>"$tmp/.err" </dev/null
+	status=$?
+	out=$(tr -d '\0' <"$tmp/.out")
+	err=$(tr -d '\0' <"$tmp/.err")
+}
+
+# until_true SECONDS COMMAND...: polls until the command succeeds; fails,
+# loudly, at the deadline.
+until_true() {
+	local end=$((SECONDS + $1))
+	shift
+	until "$@" >/dev/null 2>&1; do
+		((SECONDS <= end)) || { note "gave up on: $*"; return 1; }
+		sleep 0.02
+	done
+}
+
+# A minimal system has neither sysctl(8) nor pgrep(1).
+# set_sysctl NAME=VALUE...: of net.ipv4, in this network namespace.
+set_sysctl() {
+	local setting
+	for setting; do
+		printf '%s\n' "${setting#*=}" >"/proc/sys/net/ipv4/${setting%%=*}" || return
+	done
+}
+
+# children_of PID: the process ids of its children.
+children_of() {
+	cat /proc/[0-9]*/stat 2>/dev/null | sed 's/(.*)/-/' |
+		awk -v parent="$1" '$4 == parent { print $1 }'
+}
+
+# finish: the plan, and the test's exit code.
+finish() {
+	printf '1..%d\n' "$tests"
+	[ "$failed" = 0 ]
+	exit
+}

@@ -1,0 +1,632 @@
+#!/usr/bin/env bash
+# wire: options, bad input, capture, pcap files, numbers, ladder, fuzzing.
+#
+# The count of a capture is held against the kernel's own count of received
+# segments (Tcp InSegs in /proc/net/snmp), which is this namespace's alone.
+[ "${RTEST_T_NS-}" ] ||
+	exec env RTEST_T_NS=1 unshare -Urnm --kill-child -f -- "$0" "$@"
+# shellcheck source-path=SCRIPTDIR source=tap.bash
+. "${0%/*}/tap.bash"
+# shellcheck source-path=SCRIPTDIR source=fuzz/packets.bash
+. tests/fuzz/packets.bash
+ip link set lo up || exit 1
+
+# program NAME: the built program (make check names its folder), or one that is
+# built here when there is none or it is older than its source.
+program() {
+	local built=${RTEST_BIN:-.}/$1
+	if [ -x "$built" ] && [ ! "$built" -ot "$1.c" ]; then
+		printf '%s' "$built"
+	else
+		"${CC:-cc}" -O1 -o "$tmp/$1" "$1.c" -lpthread && printf '%s' "$tmp/$1"
+	fi
+}
+wire=$(program wire) && rtest=$(program rtest) || exit 1
+
+# --- words --------------------------------------------------------------------
+
+# usage_error DESCRIPTION ARGUMENT...: exit 2, one line, nothing on stdout.
+usage_error() {
+	local what=$1
+	shift
+	run "$wire" "$@"
+	is "$what" "2||1" "$status|$out|$(printf '%s\n' "$err" | grep -c .)"
+}
+
+# refused DESCRIPTION REGEX ARGUMENT...: exit 1 and one line that matches.
+refused() {
+	local what=$1 regex=$2
+	shift 2
+	run "$wire" "$@"
+	like "$what" "^1 wire: .*$regex" "$status $(printf '%s\n' "$err" | tail -n 1)"
+}
+
+# listen NAME ARGUMENT...: a capture in the background ($pid), with its output
+# in $tmp/NAME.out and $tmp/NAME.err; returns once it captures ($ready).
+listen() {
+	local name=$1
+	shift
+	rm -f "$tmp/$name.fifo"
+	mkfifo "$tmp/$name.fifo"
+	"$wire" -R 9 "$@" >"$tmp/$name.out" 2>"$tmp/$name.err" \
+		9>"$tmp/$name.fifo" &
+	pid=$!
+	ready=yes
+	read -r -t 20 <"$tmp/$name.fifo" || ready=no
+	[ $ready = yes ] || note "no ready line: $(cat "$tmp/$name.err")"
+}
+
+# ended: waits, with a deadline, until the capture has ended; leaves $status.
+# shellcheck disable=SC2317 # until_true calls it
+is_over() { ! kill -0 "$pid"; }
+ended() {
+	until_true 30 is_over || kill -KILL "$pid"
+	wait "$pid"
+	status=$?
+}
+
+# stop: ends the capture as a script does, at once; leaves $status.
+stop() {
+	kill -TERM "$pid"
+	ended
+}
+
+# received: how many TCP segments this namespace has received so far.
+received() {
+	awk '/^Tcp:/ { n = $11 } END { print n }' /proc/net/snmp
+}
+
+# last NAME: the capture's last line on stderr.
+last() { tail -n 1 "$tmp/$1.err"; }
+
+# connections COUNT [ARGUMENT...]: so many, one after the other.
+connections() {
+	local n=$1
+	shift
+	"$rtest" -q -i 0 -n "$n" "$@" >"$tmp/rtest.out" 2>&1 ||
+		note "rtest: $(cat "$tmp/rtest.out")"
+}
+
+# syn_sent: whether a connect() waits for its SYN-ACK.
+# shellcheck disable=SC2317 # until_true calls it
+syn_sent() { ss -Htn state syn-sent | grep -q .; }
+
+# refuse_one PORT: a connect() to a port where nobody listens: SYN, RST.
+refuse_one() { (: <>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
+
+# --- options and bad input ----------------------------------------------------
+
+run "$wire" --help
+is '--help succeeds and says nothing on stderr' '0|' "$status|$err"
+for letter in p H c t L S j w r a v e B s R; do
+	like "--help tells of -$letter" " -$letter " "$out"
+done
+run "$wire" --version
+is '--version' '0 wire 0.1.0' "$status $out"
+usage_error 'an unknown option' -Z
+usage_error 'an unknown long option' --nonsense
+usage_error 'an option without its value' -p
+usage_error 'a port with letters' -p 80x
+usage_error 'port 0' -p 0
+usage_error 'a port out of range' -p 65536
+usage_error 'an address that is none' -H 300.1.1.1
+usage_error 'count 0' -c 0
+usage_error 'seconds with letters' -t 1s
+usage_error 'a ring of no size' -B 0
+usage_error 'a snaplen without -w' -s 100
+usage_error 'two kinds of output' -L -S
+usage_error 'lines and a file' -j -w "$tmp/never"
+ok 'a usage error touches nothing' [ ! -e "$tmp/never" ]
+usage_error '-r with an interface' -r x lo
+usage_error '-r with -t' -r x -t 1
+usage_error 'two interfaces' lo lo
+usage_error 'a descriptor that is not open' -R 77
+usage_error '-v without a ladder' -v
+# shellcheck disable=SC2046 # one option a word
+usage_error 'more hosts than fit' $(printf ' -H 10.0.0.%d' {1..17})
+refused 'no such interface' 'nosuch0.*\[ENODEV\]$' nosuch0
+refused 'a name too long for an interface' '\[ENODEV\]$' aaaaaaaaaaaaaaaaaaaaaaaa
+refused 'no such file' '\[ENOENT\]$' -r "$tmp/nosuch"
+refused 'a folder is no pcap file' '\[EISDIR\]$' -r "$tmp"
+refused 'a file that cannot be made' '\[ENOENT\]$' -w "$tmp/no/such"
+run unshare -U "$wire" -t 0
+like 'without CAP_NET_RAW one line says so' \
+	'^1 wire: [^
+]*CAP_NET_RAW[^
+]*\[EPERM\]$' "$status $err"
+
+# --- files that are broken ----------------------------------------------------
+
+a=10.0.0.1
+b=10.0.0.2
+: >"$tmp/empty"
+refused 'an empty file' 'not a pcap file' -r "$tmp/empty"
+printf 'GIF89a' >"$tmp/gif"
+refused 'another kind of file' 'not a pcap file' -r "$tmp/gif"
+pcap 101 | head -c 30 | bytes >"$tmp/short"
+refused 'a header cut short' 'ends inside its header' -r "$tmp/short"
+printf '0a0d0d0a1c0000004d3c2b1a' | bytes >"$tmp/ng"
+refused 'pcapng' 'this is pcapng' -r "$tmp/ng"
+pcap 147 | bytes >"$tmp/link"
+refused 'a link type that wire does not know' 'link type 147' -r "$tmp/link"
+one=$(record 1.000000 "$(ip4 $a $b "$(tcp 1234 80 S 100 0)")")
+{ pcap 101; printf '%s%s' "$one" "${one:0:60}"; } | bytes >"$tmp/cut"
+refused 'a record cut short' 'record 2 is cut short' -r "$tmp/cut"
+like 'what stands before it is shown' 'seq 100,' "$out"
+{ pcap 101; printf '%s%s' "$one" "0000000000000000ffffff7fffffff7f"; } |
+	bytes >"$tmp/lie"
+refused 'a record that claims 2 GiB' 'record 2 claims .* corrupt' -r "$tmp/lie"
+
+# --- packets of every kind ----------------------------------------------------
+
+# shows DESCRIPTION LINKTYPE HEX WANT [LENGTH]: what wire makes of one packet.
+shows() {
+	{ pcap "$2"; record 1.000000 "$3" "${5:-}"; } | bytes >"$tmp/one.pcap"
+	run "$wire" -r "$tmp/one.pcap"
+	is "$1" "0.000000 $4" "$out"
+}
+syn=$(tcp 1234 80 S 100 0 "$syn_options")
+text='10.0.0.1.1234 > 10.0.0.2.80: Flags [S], seq 100, win 512, options [mss 1460,sackOK,TS val 1 ecr 0,nop,wscale 7], length 0'
+text6=${text/10.0.0.1./fd00::1.}
+text6=${text6/10.0.0.2./fd00::2.}
+shows 'Ethernet' 1 "$(ether 0800 "$(ip4 $a $b "$syn")")" "IP $text"
+shows 'Ethernet with padding' 1 "$(ether 0800 "$(ip4 $a $b "$syn")")$(pad 9 00)" "IP $text"
+shows 'Ethernet, two VLAN tags' 1 "$(ether 88a800648100006508 "00$(ip4 $a $b "$syn")")" "IP $text"
+shows 'raw IPv4' 101 "$(ip4 $a $b "$syn")" "IP $text"
+shows 'raw IPv6' 101 "$(ip6 1 2 "$syn")" "IP6 $text6"
+shows 'Linux cooked' 113 "$(pad 14 00)0800$(ip4 $a $b "$syn")" "IP $text"
+shows 'Linux cooked, version 2' 276 "86dd$(pad 18 00)$(ip6 1 2 "$syn")" "IP6 $text6"
+shows 'IP options' 101 "$(ip4 $a $b "$syn" 0 94040000)" "IP $text"
+shows 'IPv6 extension headers' 101 \
+	"$(ip6 1 2 "3c00010400000000$(printf '2b%s' "$(pad 7 00)")0600$(pad 6 00)$syn" 0)" "IP6 $text6"
+shows 'an extension header of 24 bytes' 101 \
+	"$(ip6 1 2 "0602$(pad 22 00)$syn" 60)" "IP6 $text6"
+shows 'one that is longer than its packet' 101 "$(ip6 1 2 "0609$(pad 22 00)" 60)" \
+	'IP6 fd00::1 > fd00::2: malformed: IPv6 extension header 60 in 24 bytes'
+shows 'AH' 101 "$(ip6 1 2 "0604$(pad 22 00)$syn" 51)" "IP6 $text6"
+shows 'a later fragment' 101 "$(ip4 $a $b "$(pad 24)" 0x2010)" \
+	'IP 10.0.0.1 > 10.0.0.2: TCP: fragment, offset 128, length 24'
+shows 'a later fragment, IPv6' 101 "$(ip6 1 2 "0600001100000001$(pad 24)" 44)" \
+	'IP6 fd00::1 > fd00::2: TCP: fragment, offset 16, length 24'
+shows 'a first fragment' 101 "$(ip4 $a $b "$(tcp 1 2 . 5 6 '' 4)" 0x2000)" \
+	'IP 10.0.0.1.1 > 10.0.0.2.2: Flags [.], seq 5:9, ack 6, win 512, length 4 (first fragment)'
+shows 'a BIG TCP packet: IP length 0' 101 "$(ip4 $a $b "$(tcp 1 2 . 5 6)" 0 '' 0)" \
+	'IP 10.0.0.1.1 > 10.0.0.2.2: Flags [.], seq 5:99965, ack 6, win 512, length 99960' 100000
+shows 'the same over IPv6' 101 "$(ip6 1 2 "$(tcp 1 2 . 5 6)" 6 0)" \
+	'IP6 fd00::1.1 > fd00::2.2: Flags [.], seq 5:99945, ack 6, win 512, length 99940' 100000
+shows 'payload that was not captured' 101 "$(ip4 $a $b "$(tcp 1 2 P. 5 6)" 0 '' 1040)" \
+	'IP 10.0.0.1.1 > 10.0.0.2.2: Flags [P.], seq 5:1005, ack 6, win 512, length 1000' 1040
+shows 'a TCP header cut by the capture' 101 "$(ip4 $a $b "${syn:0:16}" 0 '' 60)" \
+	'IP 10.0.0.1.1234 > 10.0.0.2.80: truncated: TCP header, 8 bytes captured' 60
+shows 'options cut by the capture' 101 "$(ip4 $a $b "${syn:0:60}" 0 '' 60)" \
+	'IP 10.0.0.1.1234 > 10.0.0.2.80: truncated: TCP header, 30 bytes of 40 captured' 60
+shows 'an IP length that lies' 101 "$(ip4 $a $b "$syn" 0 '' 1500)" \
+	'IP 10.0.0.1 > 10.0.0.2: malformed: IP length 1500 in a packet of 60'
+shows 'a TCP header length below 20' 101 "$(ip4 $a $b "${syn:0:24}40${syn:26}")" \
+	'IP 10.0.0.1.1234 > 10.0.0.2.80: malformed: TCP header length 16'
+shows 'a TCP header longer than its packet' 101 "$(ip4 $a $b "${syn:0:24}f0${syn:26}")" \
+	'IP 10.0.0.1.1234 > 10.0.0.2.80: malformed: TCP header length 60 in 40 bytes'
+shows 'every flag' 101 "$(ip4 $a $b "$(tcp 1 2 FSRP.UEW 5 6)")" \
+	'IP 10.0.0.1.1 > 10.0.0.2.2: Flags [FSRP.UEW], seq 5, ack 6, win 512, urg 0, length 0'
+shows 'no flag' 101 "$(ip4 $a $b "$(tcp 1 2 - 5 6)")" \
+	'IP 10.0.0.1.1 > 10.0.0.2.2: Flags [none], win 512, length 0'
+shows 'an unknown option, by number' 101 "$(ip4 $a $b "$(tcp 1 2 . 5 6 fd04f989220201ee)")" \
+	'IP 10.0.0.1.1 > 10.0.0.2.2: Flags [.], ack 6, win 512, options [unknown-253 0xf989,unknown-34,nop,bad-238], length 0'
+shows 'an option of length zero' 101 "$(ip4 $a $b "$(tcp 1 2 . 5 6 01030000)")" \
+	'IP 10.0.0.1.1 > 10.0.0.2.2: Flags [.], ack 6, win 512, options [nop,bad-3], length 0'
+shows 'an option that runs past the end' 101 "$(ip4 $a $b "$(tcp 1 2 . 5 6 0101080a)")" \
+	'IP 10.0.0.1.1 > 10.0.0.2.2: Flags [.], ack 6, win 512, options [nop,nop,bad-8], length 0'
+shows 'an MSS of the wrong length' 101 "$(ip4 $a $b "$(tcp 1 2 . 5 6 02030500)")" \
+	'IP 10.0.0.1.1 > 10.0.0.2.2: Flags [.], ack 6, win 512, options [unknown-2 0x05,eol], length 0'
+{ pcap 101; record 1.0 "$(ip4 $a $b "$(tcp 1 2 . 5 6 0101050a0000000a00000014)")"; } |
+	bytes >"$tmp/sack.pcap"
+run "$wire" -j -r "$tmp/sack.pcap"
+{ pcap 101; record 1.0 "$(ip4 $a $b "$(tcp 1 2 S 5 0 020405b40204023003030300)")"; } |
+	bytes >"$tmp/twice.pcap"
+run "$wire" -j -r "$tmp/twice.pcap"
+like 'a key of JSON comes once' '"options":\{"mss":1460,"wscale":3\}\}$' "$out"
+run "$wire" -j -r "$tmp/sack.pcap"
+like 'SACK blocks in JSON' '"options":\{"sack":\[\[10,20\]\]\}' "$out"
+
+# --- numbers, times, formats --------------------------------------------------
+
+# A conversation: a (1234) opens to b (80), b says five bytes and closes; then
+# a reopens the four-tuple.
+conversation() {
+	pcap 101
+	record 1.000000 "$(ip4 $a $b "$(tcp 1234 80 S 4294967290 0 "$syn_options")")"
+	record 1.000001 "$(ip4 $b $a "$(tcp 80 1234 S. 1000 4294967291 "$syn_options")")"
+	record 1.000002 "$(ip4 $a $b "$(tcp 1234 80 . 4294967291 1001 "$ts_options")")"
+	record 1.000010 "$(ip4 $b $a "$(tcp 80 1234 P. 1001 4294967291 "$ts_options" 5)")"
+	record 1.000020 "$(ip4 $b $a "$(tcp 80 1234 F. 1006 4294967291)")"
+	record 1.000021 "$(ip4 $a $b "$(tcp 1234 80 . 4294967291 1007)")"
+	record 1.000030 "$(ip4 $a $b "$(tcp 1234 80 F. 4294967291 1007)")"
+	record 1.000031 "$(ip4 $b $a "$(tcp 80 1234 . 1007 4294967292)")"
+	record 2.000000 "$(ip4 $a $b "$(tcp 1234 80 S 4000 0)")"
+	record 2.000001 "$(ip4 $b $a "$(tcp 80 1234 S. 66544 4001)")"
+}
+conversation | bytes >"$tmp/conv.pcap"
+run "$wire" -r "$tmp/conv.pcap"
+cp "$tmp/.out" "$tmp/conv.lines"
+like 'numbers are counted from the ISN, across the wrap' \
+	'0.000010 IP 10.0.0.2.80 > 10.0.0.1.1234: Flags \[P.\], seq 1:6, ack 1, ' "$out"
+run "$wire" -a -r "$tmp/conv.pcap"
+like '-a shows them in full' 'seq 1001:1006, ack 4294967291,' "$out"
+pcap_order=be
+conversation | bytes >"$tmp/conv-be.pcap"
+run "$wire" -r "$tmp/conv-be.pcap"
+is 'the other byte order' "$(cat "$tmp/conv.lines")" "$out"
+pcap_unit=ns
+conversation | bytes >"$tmp/conv-ns.pcap"
+run "$wire" -r - <"$tmp/conv-ns.pcap"
+is 'standard input, nothing on it' '1|' "$status|$out"
+"$wire" -r - <"$tmp/conv-ns.pcap" >"$tmp/ns.out" 2>"$tmp/ns.err"
+is 'standard input, nanoseconds: the same but for the times' \
+	"$(cut -d' ' -f2- "$tmp/conv.lines")" "$(cut -d' ' -f2- "$tmp/ns.out")"
+like 'nanoseconds are cut to microseconds in a line' '^0.000000 ' \
+	"$(sed -n 4p "$tmp/ns.out")"
+pcap_order=le pcap_unit=us
+run "$wire" -c 3 -p 80 -H 10.0.0.2 -r "$tmp/conv.pcap"
+is '-c stops' 3 "$(printf '%s\n' "$out" | wc -l)"
+for miss in '-p 81' '-H 10.0.0.3' '-p 80 -H ::1'; do
+	# shellcheck disable=SC2086 # options, one a word
+	run "$wire" $miss -r "$tmp/conv.pcap"
+	is "$miss matches nothing" '0|' "$status|$out"
+done
+run "$wire" -p 9 -p 1234 -H 10.0.0.9 -H 10.0.0.1 -r "$tmp/conv.pcap"
+is '-p and -H repeated: any of them' 10 "$(printf '%s\n' "$out" | wc -l)"
+run "$wire" -r "$tmp/conv.pcap" -w "$tmp/copy.pcap"
+run "$wire" -r "$tmp/copy.pcap"
+is '-r -w copies' "$(cat "$tmp/conv.lines")" "$out"
+run "$wire" -s 64 -r "$tmp/conv.pcap" -w "$tmp/copy.pcap"
+run "$wire" -r "$tmp/copy.pcap"
+is '-s cuts packets, not headers' "$(cat "$tmp/conv.lines")" "$out"
+{ pcap 101; record 1.0 "$(ip4 $a $b "$(tcp 1 2 P. 5 6 '' 200)")"; } |
+	bytes >"$tmp/long.pcap"
+run "$wire" -s 64 -r "$tmp/long.pcap" -w "$tmp/copy.pcap"
+is 'to the size that it names' $((24 + 16 + 64)) "$(wc -c <"$tmp/copy.pcap")"
+run "$wire" -r "$tmp/copy.pcap"
+like 'and keeps the length on the wire' 'seq 5:205,.* length 200$' "$out"
+run "$wire" -j -r "$tmp/conv.pcap"
+if command -v jq >/dev/null; then
+	is 'JSON: fields of the second segment' \
+		'["10.0.0.2:80","10.0.0.1:1234","S.",1000,4294967291,0,1,512,0,1460,true,1,0,7]' \
+		"$(printf '%s\n' "$out" | jq -c 'select(.flags == "S.") | [.src, .dst,
+			.flags, .seq, .ack, .rel_seq, .rel_ack, .win, .len] +
+			(.options | [.mss, .sackOK, .tsval, .tsecr, .wscale])' | head -n 1)"
+	is 'JSON: a line a segment' 10 "$(printf '%s\n' "$out" | jq -c .t | wc -l)"
+else
+	skip 'JSON' 'jq is missing'
+fi
+
+# --- the ladder ---------------------------------------------------------------
+
+# states FILE: the states that the ladder shows, a row each, left|right.
+states() {
+	run "$wire" -L -r "$1"
+	printf '%s\n' "$out" |
+		sed -n 's/^ *[0-9.]* \{1,\}\([A-Z0-9-]*\) *|.*| \{0,1\}\([A-Z0-9?-]*\)$/\1|\2/p' |
+		paste -sd' '
+}
+is 'ladder: open, data, close by the server, reopened' \
+	'SYN-SENT| ESTAB|SYN-RECV |ESTAB | CLOSE-WAIT|FIN-WAIT-1 |FIN-WAIT-2 LAST-ACK|TIME-WAIT CLOSED| SYN-SENT| ESTAB|SYN-RECV' \
+	"$(states "$tmp/conv.pcap")"
+run "$wire" -L -r "$tmp/conv.pcap"
+cat >"$tmp/want" <<'END'
+                  10.0.0.1:1234                               10.0.0.2:80
+   0.000000    SYN-SENT |---- S seq 4294967290 ------------------->|
+   0.000001       ESTAB |<--- S. seq 1000, ack 4294967291 ---------| SYN-RECV
+   0.000002             |---- . ack 1 ---------------------------->| ESTAB
+   0.000010             |<--- P. seq 1:6, ack 1 -------------------|
+   0.000020  CLOSE-WAIT |<--- F. seq 6, ack 1 ---------------------| FIN-WAIT-1
+END
+is 'ladder: its look' "$(cat "$tmp/want")" "$(printf '%s\n' "$out" | head -n 6)"
+run "$wire" -Lv -r "$tmp/conv.pcap"
+like 'ladder: -v shows timestamps' 'P\. seq 1:6, ack 1, TS 2 ecr 1 -' "$out"
+
+# ladder NAME DIRECTION FLAGS SEQ ACK...: the states of a connection that is
+# written as one row of four words a segment; > is from the client.
+ladder() {
+	local n=0 file=$tmp/$1.pcap
+	shift
+	{
+		pcap 101
+		while [ $# -gt 0 ]; do
+			n=$((n + 1))
+			if [ "$1" = '>' ]; then
+				record 1.$n "$(ip4 $a $b "$(tcp 1234 80 "$2" "$3" "$4")")"
+			else
+				record 1.$n "$(ip4 $b $a "$(tcp 80 1234 "$2" "$3" "$4")")"
+			fi
+			shift 4
+		done
+	} | bytes >"$file"
+	states "$file"
+}
+open='SYN-SENT| ESTAB|SYN-RECV |ESTAB'
+handshake=('>' S 100 0 '<' S. 200 101 '>' . 101 201)
+is 'ladder: both close at once' \
+	"$open FIN-WAIT-1| CLOSING|FIN-WAIT-1 |CLOSING |TIME-WAIT TIME-WAIT|" \
+	"$(ladder simultaneous "${handshake[@]}" \
+		'>' F. 101 201 '<' F. 201 101 '>' . 102 202 '<' . 202 102)"
+is 'ladder: the last ACK is lost, the FIN comes again' \
+	"$open FIN-WAIT-1|CLOSE-WAIT FIN-WAIT-2| TIME-WAIT|LAST-ACK | | |CLOSED" \
+	"$(ladder last-ack "${handshake[@]}" '>' F. 101 201 '<' . 201 102 \
+		'<' F. 201 102 '>' . 102 202 '<' F. 201 102 '>' . 102 202)"
+is 'ladder: both close at once, one ACK is lost' \
+	"$open FIN-WAIT-1| CLOSING|FIN-WAIT-1 |CLOSING |TIME-WAIT | TIME-WAIT|" \
+	"$(ladder closing "${handshake[@]}" '>' F. 101 201 '<' F. 201 101 \
+		'>' . 102 202 '>' F. 101 201 '<' . 202 102)"
+is 'ladder: a FIN that nobody answers has not arrived' \
+	"$open FIN-WAIT-1| |" \
+	"$(ladder lost-fin "${handshake[@]}" '>' F. 101 201 '>' F. 101 201)"
+is 'ladder: the SYN-ACK comes again, its ACK was lost' \
+	'SYN-SENT| ESTAB|SYN-RECV | | |ESTAB' \
+	"$(ladder synack "${handshake[@]}" '<' S. 200 101 '>' . 101 201)"
+is 'ladder: a port where nobody listens' 'SYN-SENT| CLOSED|CLOSED' \
+	"$(ladder refused '>' S 100 0 '<' R. 0 101)"
+is 'ladder: a RST that acknowledges something else' 'SYN-SENT| |CLOSED' \
+	"$(ladder refused '>' S 100 0 '<' R. 0 999)"
+close='FIN-WAIT-1|CLOSE-WAIT FIN-WAIT-2| TIME-WAIT|LAST-ACK |CLOSED'
+is 'ladder: the same four-tuple again, with lower numbers' "$open $close $open $close" \
+	"$(ladder again "${handshake[@]}" '>' F. 101 201 '<' . 201 102 \
+		'<' F. 201 102 '>' . 102 202 '>' S 10 0 '<' S. 20 11 '>' . 11 21 \
+		'>' F. 11 21 '<' . 21 12 '<' F. 21 12 '>' . 12 22)"
+is 'ladder: RST ends a connection' "$open CLOSED|CLOSED" \
+	"$(ladder rst "${handshake[@]}" '>' R. 101 201)"
+is 'ladder: a RST out of place does not' "$open CLOSED|" \
+	"$(ladder rst-out "${handshake[@]}" '>' R 5101 0)"
+is 'ladder: SYN into TIME-WAIT, an ACK, the RST that kills it' \
+	"$open CLOSE-WAIT|FIN-WAIT-1 LAST-ACK|TIME-WAIT CLOSED| SYN-SENT| | |CLOSED?" \
+	"$(ladder old-syn "${handshake[@]}" '<' F. 201 101 '>' F. 101 202 \
+		'<' . 202 102 '>' S 50 0 '<' . 202 102 '>' R 102 0)"
+is 'ladder: both open at once' \
+	'SYN-SENT| SYN-RECV|SYN-SENT | ESTAB|SYN-RECV |ESTAB' \
+	"$(ladder both-open '>' S 100 0 '<' S 200 0 '>' S. 100 201 '<' S. 200 101 \
+		'>' . 101 201)"
+run "$wire" -S -r "$tmp/conv.pcap"
+like 'SVG: one picture, dark and light' \
+	'^<svg xmlns="http://www.w3.org/2000/svg".*prefers-color-scheme:dark.*>TIME-WAIT<.*</svg>$' "$out"
+unlike 'SVG: nothing from elsewhere' '(href|src=|url\(|@import)' "$out"
+if command -v xmllint >/dev/null; then
+	ok 'SVG: well-formed' xmllint --noout "$tmp/.out"
+else
+	skip 'SVG: well-formed' 'xmllint is missing'
+fi
+run "$wire" -Lj -r "$tmp/simultaneous.pcap"
+like 'JSON with -L has the states, and moves without a segment' \
+	'"event":"move"[^}]*"src":"10.0.0.1:1234","dst":"10.0.0.2:80","dst_state":"CLOSING"}' "$out"
+
+# --- live ---------------------------------------------------------------------
+
+listen hand -e
+is 'a line on the descriptor of -R once it captures' yes "$ready"
+like 'a ready line on stderr' '^wire: listening on lo$' "$(cat "$tmp/hand.err")"
+before=$(received)
+connections 1 44400 s
+stop
+n=$(($(received) - before))
+is 'live: every segment once, by the kernel'\''s count' \
+	"0 $n wire: $n segments seen, 0 dropped" \
+	"$status $(grep -c . "$tmp/hand.out") $(last hand)"
+like 'live: the SYN' \
+	'IP 127.0.0.1.44401 > 127.0.0.1.44400: Flags \[S\], seq [0-9]+, win [0-9]+, options \[mss 65495,sackOK,TS val [0-9]+ ecr 0,nop,wscale [0-9]+\], length 0' \
+	"$(cat "$tmp/hand.out")"
+like 'live: the SYN-ACK' 'Flags \[S\.\], seq [0-9]+, ack [0-9]+, win' "$(cat "$tmp/hand.out")"
+like 'live: the ACK, counted from the ISN' 'Flags \[\.\], ack 1, win' "$(cat "$tmp/hand.out")"
+
+listen six -e -H ::1 -p 44401
+connections 1 44400 s
+connections 1 -a ::1 44400 c
+refuse_one 44499
+stop
+like 'live: IPv6, -p in the kernel' 'IP6 ::1.44401 > ::1.44400: Flags \[S\]' "$(cat "$tmp/six.out")"
+like 'and the answer' 'IP6 ::1.44400 > ::1.44401: Flags \[S\.\]' "$(cat "$tmp/six.out")"
+unlike 'live: -H leaves the other family out' 'IP 127' "$(cat "$tmp/six.out")"
+
+listen port -p 44499 -H 127.0.0.1
+connections 1 44400 s
+refuse_one 44499
+connections 1 -a ::1 44400 s
+stop
+is 'live: -p and -H, in the kernel' 'S R.' \
+	"$(sed 's/.*Flags \[\(.*\)\].*/\1/; s/\].*//' "$tmp/port.out" | paste -sd' ')"
+
+# A segment that was received before SIGTERM is in the output: six times each,
+# without a pause in between.
+for mode in lines pcap; do
+	good=0
+	for i in 1 2 3 4 5 6; do
+		if [ $mode = pcap ]; then
+			listen term -e -B 2 -w "$tmp/term.pcap"
+		else
+			listen term -e
+		fi
+		before=$(received)
+		connections "$i" 44400 s
+		stop
+		n=$(($(received) - before))
+		[ "$(last term)" = "wire: $n segments seen, 0 dropped" ] &&
+			good=$((good + 1))
+	done
+	is "live: SIGTERM at once loses nothing ($mode)" 6 $good
+done
+run "$wire" -r "$tmp/term.pcap"
+is 'live: -w keeps every segment' "$n" "$(printf '%s\n' "$out" | wc -l)"
+listen count -c 2
+refuse_one 44499
+ended
+is 'live: -c ends it' "0 2" "$status $(grep -c . "$tmp/count.out")"
+run "$wire" -t 0.1
+is 'live: -t ends it' "0 wire: 0 segments seen, 0 dropped" \
+	"$status $(printf '%s\n' "$err" | tail -n 1)"
+listen line
+refuse_one 44499
+ok 'live: a segment is printed while the capture goes on' \
+	until_true 5 grep -q 'Flags \[R\.\]' "$tmp/line.out"
+stop
+listen ladder -L
+connections 1 44400 s
+ok 'live: so is the ladder, up to the end of the connection' \
+	until_true 5 grep -q 'CLOSED |' "$tmp/ladder.out"
+stop
+"$wire" -w - -c 2 2>"$tmp/pipe.err" | cat >"$tmp/pipe.pcap" &
+pid=$!
+until_true 5 grep -q listening "$tmp/pipe.err"
+refuse_one 44499
+ended
+run "$wire" -r "$tmp/pipe.pcap"
+is 'live: -w - to a pipe' 2 "$(printf '%s\n' "$out" | wc -l)"
+
+# Drops: the capture is stopped while its ring overflows.
+for mode in lines pcap; do
+	args=(-B 1)
+	[ $mode = pcap ] && args+=(-w "$tmp/drop.pcap")
+	listen drop "${args[@]}"
+	before=$(received)
+	kill -STOP "$pid"
+	connections 2000 44400 s
+	kill -CONT "$pid"
+	stop
+	n=$(($(received) - before))
+	like "drops are counted ($mode)" '^0 wire: [0-9]+ segments seen, [1-9][0-9]* dropped$' \
+		"$status $(last drop)"
+	is "seen and dropped are all there were ($mode)" "$n" \
+		"$(last drop | awk '{ print $2 + $5 }')"
+done
+listen drop -B 1 -e -w "$tmp/drop.pcap"
+kill -STOP "$pid"
+connections 2000 44400 s
+kill -CONT "$pid"
+stop
+like '-e: a drop is an error' '^1 wire: .* dropped: .*-B.*\[ENOBUFS\]$' "$status $(last drop)"
+
+# --- what the system refuses --------------------------------------------------
+
+"$wire" -r "$tmp/conv.pcap" >/dev/full 2>"$tmp/full.err"
+is 'standard output is full' '1 1' "$? $(grep -c 'ENOSPC\]$' "$tmp/full.err")"
+"$wire" -S -r "$tmp/conv.pcap" >/dev/full 2>"$tmp/full.err"
+is 'and for a picture' '1 1' "$? $(grep -c 'ENOSPC\]$' "$tmp/full.err")"
+"$wire" -r "$tmp/conv.pcap" >&- 2>"$tmp/full.err"
+is 'standard output is closed' '1 1' "$? $(grep -c 'EBADF\]$' "$tmp/full.err")"
+refused 'a full disk from the start' 'write /dev/full: .*\[ENOSPC\]$' -w /dev/full -t 0
+mkdir "$tmp/small"
+if mount -t tmpfs -o size=64k none "$tmp/small" 2>/dev/null; then
+	listen full -w "$tmp/small/full.pcap"
+	connections 500 44400 s
+	ended
+	like 'a disk that becomes full: one line, exit 1' \
+		'^1 wire: write .*full.pcap: .*\[ENOSPC\]$' "$status $(last full)"
+	run "$wire" -r "$tmp/small/full.pcap"
+	like 'what was written before is whole' '^0 wire: [1-9][0-9]+ segments' "$status $err"
+	umount "$tmp/small"
+else
+	skip 'a disk that becomes full' 'no tmpfs here'
+fi
+if ip link add wiretest0 type veth peer name wiretest1 2>/dev/null; then
+	ip addr add 10.9.0.1/24 dev wiretest0
+	ip link set wiretest1 up
+	listen gone -w "$tmp/gone.pcap" wiretest0
+	ok 'an interface that is down is waited for' \
+		until_true 5 grep -q 'wiretest0 is down' "$tmp/gone.err"
+	ip link set wiretest0 up
+	ip neigh replace 10.9.0.2 lladdr 02:00:00:00:00:02 nud permanent dev wiretest0
+	(: <>/dev/tcp/10.9.0.2/80) 2>/dev/null &
+	ok 'and a segment leaves when it is up' \
+		until_true 5 syn_sent
+	ip link del wiretest0
+	ended
+	is 'an interface that goes away: exit 1' 1 "$status"
+	ok 'and one line' grep -q 'wiretest0: the interface is gone \[ENODEV\]' "$tmp/gone.err"
+	run "$wire" -r "$tmp/gone.pcap"
+	like 'what was captured stays readable' '10.9.0.2.80: Flags \[S\]' "$out"
+	ip link add wiretest0 type veth peer name wiretest1
+	listen gone wiretest0
+	until_true 5 grep -q 'wiretest0 is down' "$tmp/gone.err"
+	ip link del wiretest0
+	ended
+	is 'one that goes away while it is down' 1 "$status"
+else
+	skip 'an interface that goes away' 'no veth here'
+fi
+
+# --- other people's eyes ------------------------------------------------------
+
+listen both -w "$tmp/both.pcap"
+connections 20 44400 s
+connections 20 -a ::1 44400 c
+refuse_one 44499
+stop
+cat >"$tmp/pcaps" <<END
+both
+conv
+conv-be
+sack
+simultaneous
+END
+# tcpdump gives up root when it starts, which this namespace has no user for:
+# so it runs as nobody, in a user namespace of its own.
+if command -v tcpdump >/dev/null; then
+	while read -r name; do
+		unshare -U tcpdump -n -t -S -r "$tmp/$name.pcap" 2>"$tmp/theirs.err" |
+			sed 's/: HTTP$//' >"$tmp/theirs"
+		is "tcpdump reads $name.pcap without a warning" '' \
+			"$(grep -v '^reading from file\|^dropped privs\|setuid failed' "$tmp/theirs.err")"
+		run "$wire" -a -r "$tmp/$name.pcap"
+		is "and shows the same segments ($name)" "$(cat "$tmp/theirs")" \
+			"$(printf '%s\n' "$out" | cut -d' ' -f2-)"
+	done <"$tmp/pcaps"
+	unshare -U tcpdump -n -r "$tmp/both.pcap" -w "$tmp/theirs.pcap" 2>/dev/null
+	run "$wire" -r "$tmp/both.pcap"
+	cp "$tmp/.out" "$tmp/ours"
+	run "$wire" -r "$tmp/theirs.pcap"
+	# It writes microseconds, so the times may differ by one.
+	is 'wire reads what tcpdump writes' "$(cut -d' ' -f2- "$tmp/ours")" \
+		"$(printf '%s\n' "$out" | cut -d' ' -f2-)"
+else
+	skip 'tcpdump shows the same' 'tcpdump is missing'
+fi
+if command -v tshark >/dev/null && command -v jq >/dev/null; then
+	while read -r name; do
+		tshark -n -r "$tmp/$name.pcap" -o tcp.relative_sequence_numbers:FALSE \
+			-T fields -E separator=, -E aggregator=+ -e ip.src -e ipv6.src \
+			-e ip.dst -e ipv6.dst -e tcp.srcport -e tcp.dstport \
+			-e tcp.seq_raw -e tcp.ack_raw -e tcp.window_size_value \
+			-e tcp.len -e tcp.options.mss_val \
+			-e tcp.options.timestamp.tsval -e tcp.options.timestamp.tsecr \
+			-e tcp.options.wscale.shift -e tcp.options.sack_le \
+			-e tcp.options.sack_re -e frame.time_epoch 2>"$tmp/theirs.err" |
+			sed 's/^\([^,]*\),\([^,]*\),\([^,]*\),\([^,]*\)/\1\2,\3\4/' >"$tmp/theirs"
+		# The time has nine decimals, which jq would lose: it is text here.
+		"$wire" -j -r "$tmp/$name.pcap" 2>/dev/null |
+			sed 's/"time":\([0-9.]*\)/"time":"\1"/' |
+			jq -r 'def ends: capture("^\\[?(?<a>.*?)\\]?:(?<p>[0-9]+)$");
+				(.src | ends) as $s | (.dst | ends) as $d |
+				[$s.a, $d.a, $s.p, $d.p, .seq, .ack, .win, .len,
+				.options.mss, .options.tsval, .options.tsecr,
+				.options.wscale,
+				(.options.sack // [] | map(.[0] | tostring) | join("+")),
+				(.options.sack // [] | map(.[1] | tostring) | join("+")),
+				.time] | map(. // "" | tostring) | join(",")' >"$tmp/ours"
+		is "tshark reads $name.pcap without a warning" '' \
+			"$(grep -v '^Running as user\|^ *$' "$tmp/theirs.err")"
+		is "and agrees on every field ($name)" "$(cat "$tmp/theirs")" "$(cat "$tmp/ours")"
+	done <"$tmp/pcaps"
+else
+	skip 'tshark agrees on every field' 'tshark or jq is missing'
+fi
+
+# --- hostile input ------------------------------------------------------------
+
+# It compiles, which takes its time on a machine with other work to do.
+out=$(timeout 300 tests/fuzz/run 2>&1)
+status=$?
+if [ "$status" = 4 ]; then
+	skip 'the parser under sanitizers' 'no compiler with sanitizers'
+else
+	is 'the parser under sanitizers' '0 parse: 20 files, 5000 mutations' "$status $out"
+fi
+run tests/fuzz/run nonsense
+is 'fuzz/run wants a number' 2 "$status"
+
+finish

@@ -1,0 +1,231 @@
+#!/usr/bin/env bash
+# The words of scripts/lib: each of their checks, made to fail.
+#
+# Every case is an experiment of one treatment and one control, whose steps do
+# something wrong; the lab must report it as unexpected, for the right reason.
+. "${0%/*}/tap.bash"
+
+root=$PWD
+export RTEST_EXPERIMENTS=$tmp/experiments RTEST_BIN=${RTEST_BIN:-$root}
+export RTEST_PATIENCE=3
+mkdir -p "$RTEST_EXPERIMENTS" "$tmp/bin"
+
+# experiment NAME: an experiment with the steps on standard input.
+experiment() {
+	{
+		cat <<-END
+			#!/usr/bin/env bash
+			. "$root/scripts/lib/experiment"
+			group close
+			sources SF
+			claim "a claim" connected
+			arm old=TIME-WAIT tcp_timestamps=1
+			control old=none tcp_timestamps=0
+			expect() { [ "\$old" = none ] && rule EADDRNOTAVAIL "a rule" || rule connected "a rule"; }
+			steps() {
+				[ "\$old" != none ] || { saw EADDRNOTAVAIL; return; }
+		END
+		cat
+		printf '}\ntrial "$@"\n'
+	} >"$RTEST_EXPERIMENTS/$1"
+}
+
+# judged NAME VERDICT REGEX: the verdict of the run on that experiment, and what
+# the record of its first arm says.
+judged() {
+	is "$1: verdict" "$2" "$(cut -f 4 "$tmp/out/$1.tsv")"
+	like "$1: the record says why" "$3" \
+		"$(cut -f 5,9 "$tmp/out/$1.arms") $(cat "$tmp/out/$1.evidence")"
+}
+
+# fake PROGRAM LINES: a program that prints these lines and then waits.
+fake() {
+	printf '#!/bin/sh\ncat <<"END"\n%s\nEND\nexec sleep 30\n' "$2" >"$tmp/bin/$1"
+	chmod +x "$tmp/bin/$1"
+}
+
+# What is right passes: otherwise a failure below would prove nothing.
+experiment fine <<'END'
+	start server -A "$there" 44400
+	observe client -H -A -b 44401 "$there" 44400
+END
+
+experiment other-outcome <<'END'
+	observe client -H "$there" 44400
+END
+
+experiment await-state <<'END'
+	start server -A "$there" 44400
+	start client -A -b 44401 "$there" 44400
+	await TIME-WAIT "$client" "$server"
+	saw connected
+END
+
+experiment await-gone <<'END'
+	start server -A "$there" 44400
+	start client -A -b 44401 "$there" 44400
+	await none "$server" "$client"
+	saw connected
+END
+
+experiment still-there <<'END'
+	start server -A "$there" 44400
+	start client -A -b 44401 "$there" 44400
+	gone ESTAB "$client" "$server"
+	saw connected
+END
+
+experiment never-settles <<'END'
+	start server -A "$there" 44400
+	start client -A -b 44401 "$there" 44400
+	await_settled
+	saw connected
+END
+
+experiment queues <<'END'
+	start server -A "$there" 44400
+	start client -A -b 44401 "$there" 44400
+	await_queues "$client" "$server" 1000
+	saw connected
+END
+
+experiment disagree <<'END'
+	agree "a number" 1 2
+	saw connected
+END
+
+experiment start-fails <<'END'
+	start client "$there" 44400
+	saw connected
+END
+
+experiment run-fails <<'END'
+	run client "$there" 44400
+	saw connected
+END
+
+experiment finish-fails <<'END'
+	start server -A "$there" 44400
+	kill -KILL "${prog_pid[server]}"
+	finish server
+	saw connected
+END
+
+experiment no-event <<'END'
+	start server -A "$there" 44400
+	next_event server accepted
+	saw connected
+END
+
+experiment no-sysctl <<'END'
+	set_sysctl tcp_no_such_thing 1
+	saw connected
+END
+
+experiment bad-sysctl <<'END'
+	set_sysctl ip_local_port_range "5 4"
+	saw connected
+END
+
+experiment no-link <<'END'
+	hold_back here
+	saw connected
+END
+
+experiment dies <<'END'
+	kill -KILL $BASHPID
+END
+
+experiment too-slow <<'END'
+	too_slow 10 0
+	saw connected
+END
+
+experiment no-outcome <<'END'
+	:
+END
+
+experiment skipped <<'END'
+	skip "for a reason"
+END
+
+# A program that lies is found out by ss.
+fake server '{"event":"bound","local":"127.0.0.1:44400"}
+{"event":"listening","local":"127.0.0.1:44400"}'
+fake client '{"event":"connected","local":"127.0.0.1:44401","peer":"127.0.0.1:44400"}'
+experiment lies-connected <<'END'
+	observe client "$there" 44400
+END
+
+experiment lies-listening <<'END'
+	observe server "$there" 44400
+END
+
+# "It failed", and yet there is a new socket.
+ln -s "$RTEST_BIN/wire" "$RTEST_BIN/forge" "$tmp/bin/"
+mkdir "$tmp/bin2"
+cp -P "$tmp/bin/"{server,wire,forge} "$tmp/bin2/"
+cat >"$tmp/bin2/client" <<END
+#!/usr/bin/env bash
+"$root/server" -A 127.0.0.1 44444 >/dev/null 2>&1 < <(sleep 30) &
+until ss -HOtln | grep -q :44444; do sleep 0.02; done
+echo '{"event":"error","call":"connect","errno":"EADDRNOTAVAIL"}'
+sleep 30
+END
+chmod +x "$tmp/bin2/client"
+experiment lies-refused <<'END'
+	observe client "$there" 44400
+END
+
+# The rules of a trial.
+cat >"$RTEST_EXPERIMENTS/bad-control" <<END
+. "$root/scripts/lib/experiment"
+group close
+claim "a claim" connected
+arm old=TIME-WAIT
+control old=none
+expect() { rule connected "a rule"; }
+steps() { saw connected; }
+trial "\$@"
+END
+sed '/^control/d' "$RTEST_EXPERIMENTS/bad-control" >"$RTEST_EXPERIMENTS/no-control"
+sed 's/^expect.*/expect() { :; }/' "$RTEST_EXPERIMENTS/bad-control" >"$RTEST_EXPERIMENTS/no-model"
+
+liars=(lies-connected lies-listening)
+run env RTEST_BIN="$tmp/bin" scripts/lab run --out "$tmp/out" --format json "${liars[@]}"
+is "programs that lie: exit code" 1 "$status"
+run env RTEST_BIN="$tmp/bin2" scripts/lab run --out "$tmp/out" --format json lies-refused
+is "a program that hides a socket: exit code" 1 "$status"
+judged lies-connected unexpected 'the program says connected, but ss shows no ESTAB'
+judged lies-listening unexpected 'the program says listening, but ss shows no LISTEN'
+judged lies-refused unexpected 'EADDRNOTAVAIL, but ss shows other sockets than before'
+
+rm "$RTEST_EXPERIMENTS"/lies-*
+run scripts/lab run --out "$tmp/out" --format json fine skipped
+is "what is right, and what is skipped: exit code" 0 "$status"
+run scripts/lab run --out "$tmp/out" --format json
+is "the others: exit code" 1 "$status"
+judged fine holds connected
+judged other-outcome unexpected ECONNREFUSED
+judged await-state unexpected 'is in state ESTAB, not TIME-WAIT, after 3 s'
+judged await-gone unexpected 'is in state ESTAB, not none'
+judged still-there unexpected 'is still in ESTAB'
+judged never-settles unexpected 'still there after 3 s: ESTAB'
+judged queues unexpected '1000 bytes written, but ss shows Send-Q 0 and Recv-Q 0'
+judged disagree unexpected "the sources differ: '1' and '2'"
+judged start-fails unexpected 'start client .*ECONNREFUSED'
+judged run-fails unexpected 'client .*ECONNREFUSED'
+judged finish-fails unexpected 'server ended without the event end'
+judged no-event unexpected 'server did not report accepted within 3 s'
+judged no-sysctl skipped 'this kernel has no sysctl net.ipv4.tcp_no_such_thing'
+judged bad-sysctl unexpected "ip_local_port_range: the kernel refuses '5 4'"
+judged no-link unexpected 'cannot hold back what here sends'
+judged dies unexpected "the arm's process died"
+judged too-slow unexpected 'too slow, 20 times: took [0-9]+ ms, may take 10'
+judged no-outcome unexpected failed
+judged skipped skipped 'for a reason'
+judged bad-control unexpected connected
+judged no-control unexpected connected
+judged no-model unexpected 'the model has no expectation'
+
+finish
