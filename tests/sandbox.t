@@ -163,14 +163,16 @@ signals() {
 }
 
 # kills USER COUNT: SIGKILL for the caller or for any process of the chain, at
-# any moment of its life; nothing may be left.
+# any moment of its life; nothing may be left.  The caller says who it is: a
+# caller that is killed before the sandbox has read its parent is not missed
+# otherwise where init, or a subreaper, is in the caller's own session.
 kills() {
 	local who=$1 left='' i caller pids victims=0 hosts delay
 
 	for ((i = 0; i < $2; i++)); do
 		hosts=()
 		((i % 4)) || hosts=('--hosts=A,B')
-		SANDBOX_TEST=$mark "${as[@]}" bash -c "\"\$@\"; :" caller \
+		SANDBOX_TEST=$mark "${as[@]}" bash -c 'RTEST_PARENT=$$ "$@"; :' caller \
 			"$sandbox" "${hosts[@]}" tcp_timestamps=0 sh -c 'sleep 300 & sleep 300' \
 			</dev/null >/dev/null 2>&1 &
 		caller=$!
