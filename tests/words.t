@@ -16,6 +16,7 @@ experiment() {
 		cat <<-END
 			#!/usr/bin/env bash
 			. "$root/scripts/lib/experiment"
+			. "$root/scripts/lib/segments"
 			group close
 			sources SF
 			claim "a claim" connected
@@ -132,6 +133,11 @@ experiment no-link <<'END'
 	saw connected
 END
 
+experiment no-word <<'END'
+	hold_bakc here
+	saw connected
+END
+
 experiment dies <<'END'
 	kill -KILL $BASHPID
 END
@@ -220,6 +226,7 @@ judged no-event unexpected 'server did not report accepted within 3 s'
 judged no-sysctl skipped 'this kernel has no sysctl net.ipv4.tcp_no_such_thing'
 judged bad-sysctl unexpected "ip_local_port_range: the kernel refuses '5 4'"
 judged no-link unexpected 'cannot hold back what here sends'
+judged no-word unexpected 'no such word: hold_bakc'
 judged dies unexpected "the arm's process died"
 judged too-slow unexpected 'too slow, 20 times: took [0-9]+ ms, may take 10'
 judged no-outcome unexpected failed
