@@ -2513,12 +2513,12 @@ static bool gone(struct ring *r)
  * stop, also what still waits in a block that has not been handed over
  *
  * Whoever stops wire after a segment was received finds that segment in the
- * output.  Returns false when the ring does not give it all within 2 s.
+ * output.  Returns false when the ring does not give it all within 20 s.
  */
 static bool drain(struct wire *w, struct ring *r)
 {
 	struct pollfd p = {.fd = r->fd, .events = POLLIN};
-	int64_t deadline = now_ns() + INT64_C(2000000000);
+	int64_t deadline = now_ns() + INT64_C(20000000000);
 	bool more = true;
 
 	ring_stats(r);

@@ -279,7 +279,7 @@ is 'released' R. "$(knock 10)"
 
 # wire on the receiving side shows what arrives, not what passes by.
 exec {ready}<> <(:)
-in_host named "$WIRE" -w "$tmp/pcap" -R 3 v1 3>&"$ready" 2>/dev/null &
+nsenter --net=/run/netns/named -- "$WIRE" -w "$tmp/pcap" -R 3 v1 3>&"$ready" 2>"$tmp/said" &
 read -rt 20 -u "$ready" || verdict 1 'wire starts'
 hold . v0 10.0.2.2
 in=$(packets named v1 rx)
@@ -289,6 +289,9 @@ release . v0 10.0.2.2
 is 'released' R. "$(knock 10)"
 kill -TERM $!
 wait $!
+status=$?
+is "wire ends well" 0 "$status"
+[ "$status" = 0 ] || note "$(<"$tmp/said")"
 is 'wire shows the second SYN and its RST alone' 'S R.' \
 	"$("$WIRE" -j -r "$tmp/pcap" | sed 's/.*"flags":"\([^"]*\)".*/\1/' | paste -sd' ')"
 
