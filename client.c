@@ -4,9 +4,12 @@
  * The successor of the client half of Stevens' sock and of nc: stdin goes to
  * the connection, what is received to stdout.  With options it plays one side
  * of an experiment: who closes first and how, which port connect() leaves
- * from, how many connections there are, in a row or (-H) at once.
+ * from, how many connections there are, in a row or (-H) at once; with --bulk
+ * both ends of a million.
  */
 #include "net.h"
+
+#include <sched.h>
 
 static const char help[] =
 	"usage: client [options] ADDR PORT\n"
@@ -23,18 +26,28 @@ static const char help[] =
 	"             connect()\n"
 	"  -R LO-HI   IP_LOCAL_PORT_RANGE: the kernel picks from these ports, as\n"
 	"             far as they are inside net.ipv4.ip_local_port_range\n"
-	"  -t SECS    deadline of connect()\n";
+	"  -t SECS    deadline of connect()\n"
+	"  --bulk     both ends in this process: listen on ADDR and PORT, make -n\n"
+	"             connections to there as fast as it goes, close each at both\n"
+	"             ends: the server's first, with -c the client's. With -H close\n"
+	"             none until SIGINT or SIGTERM. Takes -A -c -H -j -v, and\n"
+	"             -l ADDR/BITS  the local addresses (127.0.0.0/8 if ADDR is in\n"
+	"                    it, else ADDR),\n"
+	"             -R LO-HI  the local ports, each bound\n"
+	"                    (net.ipv4.ip_local_port_range)\n";
 
 struct client {
 	struct talk talk;
 	struct addr peer;
-	struct addr local; /* what to bind() to, if @bind */
-	bool bind;	   /* -b, -p or -l */
-	bool no_port;	   /* -N */
-	uint32_t range;	   /* -R: HI << 16 | LO, as the kernel wants it */
-	int64_t interval;  /* -i, in ns */
-	uint64_t started;  /* connections, also those that failed */
-	int64_t next_at;   /* when the next starts; -1: not yet known */
+	struct addr local;  /* what to bind() to, if @bind */
+	bool bind;	    /* -b, -p or -l */
+	bool bulk;	    /* --bulk */
+	const char *prefix; /* --bulk: -l */
+	bool no_port;	    /* -N */
+	uint32_t range;	    /* -R: HI << 16 | LO, as the kernel wants it */
+	int64_t interval;   /* -i, in ns */
+	uint64_t started;   /* connections, also those that failed */
+	int64_t next_at;    /* when the next starts; -1: not yet known */
 };
 
 /* parse_range - "LO-HI", or a usage error */
@@ -71,23 +84,42 @@ static void local_end(struct client *cl, const char *addr, const char *port)
 			  addr);
 }
 
+/*
+ * check_bulk - what --bulk does not take is a usage error
+ * @seen: the options that were given, by their letters
+ */
+static void check_bulk(const struct client *cl, const bool *seen)
+{
+	for (const char *p = "TLwhmxBPQNbpit"; *p; p++)
+		if (seen[(unsigned char)*p])
+			die_usage("--bulk does not take -%c", *p);
+	if (cl->talk.hold && !cl->talk.count)
+		die_usage("--bulk -H wants to know how many: -n");
+}
+
 /* parse - read the command line; a usage error ends the program */
 static void parse(struct client *cl, int argc, char **argv)
 {
 	static const struct option longs[] = {{"help", 0, NULL, 256},
 					      {"version", 0, NULL, 257},
+					      {"bulk", 0, NULL, 258},
 					      {NULL, 0, NULL, 0}};
 	const char *addr = NULL, *port = NULL;
+	bool seen[128] = {false};
 	struct talk *t = &cl->talk;
 	int opt;
 
 	opterr = 0;
 	while ((opt = getopt_long(argc, argv, ":" CONV_OPTIONS "b:p:l:NR:i:t:",
 				  longs, NULL)) != -1) {
+		if (opt < 128)
+			seen[opt] = true;
 		if (opt == 256)
 			conv_print(help);
 		else if (opt == 257)
 			conv_print("client " RTEST_VERSION "\n");
+		else if (opt == 258)
+			cl->bulk = true;
 		else if (opt == 'b' || opt == 'p')
 			port = optarg;
 		else if (opt == 'l')
@@ -110,10 +142,15 @@ static void parse(struct client *cl, int argc, char **argv)
 	if (argc - optind > 2)
 		die_usage("one ADDR and one PORT, not also '%s'",
 			  argv[optind + 2]);
-	conv_check(t);
+	if (!cl->bulk)
+		conv_check(t);
 	cl->peer = parse_addr("ADDR", argv[optind],
 			      parse_port("PORT", argv[optind + 1]));
-	local_end(cl, addr, port);
+	cl->prefix = addr;
+	if (cl->bulk)
+		check_bulk(cl, seen);
+	else
+		local_end(cl, addr, port);
 }
 
 /* client_socket - a socket with all that is asked for; -1: refused */
@@ -201,6 +238,642 @@ static void converse(struct client *cl)
 	}
 }
 
+/* --- many at a time: --bulk ---------------------------------------------- */
+
+/*
+ * What a connection that has been closed, or is held, costs the kernel.
+ * Estimates from the slab counters of Linux 6.18: a timewait socket is 256
+ * bytes, its port's bind buckets 150 more; a pair of sockets with their inodes
+ * and files is less than 8 KiB.
+ */
+#define TIME_WAIT_BYTES 512
+#define PAIR_BYTES	8192
+
+/*
+ * How long to wait for what takes microseconds.  A lost SYN comes again after a
+ * second (RFC 6298, 2.1), a lost FIN after 0.2 s.
+ */
+#define BULK_WAIT_NS INT64_C(10000000000)
+
+struct bulk {
+	struct client *cl;
+	uint32_t addr; /* IPv4: the first local address, in host order */
+	uint64_t addrs;
+	in_port_t lo, skip; /* local ports: from @lo on, without @skip */
+	uint64_t ports;
+	int listener;
+	int *fds; /* -H: what closes first, what closes then, and so on */
+	uint64_t made;
+	int64_t start, tell_at;
+	bool tty, told;
+	bool ending; /* the signal has come: it ends no wait any more */
+};
+
+/* read_number - the first number in a file of /proc or /sys; false: none */
+static bool read_number(const char *path, uint64_t *n)
+{
+	FILE *f = fopen(path, "re");
+	bool found = f && fscanf(f, "%" SCNu64, n) == 1;
+
+	if (f)
+		fclose(f);
+	return found;
+}
+
+/* read_field - the number behind a word, in the line that begins with @line */
+static bool read_field(const char *path, const char *line, const char *word,
+		       uint64_t *n)
+{
+	FILE *f = fopen(path, "re");
+	char buf[256], *at;
+	bool found = false;
+
+	while (f && !found && fgets(buf, sizeof(buf), f))
+		if (!strncmp(buf, line, strlen(line)) &&
+		    (at = strstr(buf, word)))
+			found = sscanf(at + strlen(word), "%" SCNu64, n) == 1;
+	if (f)
+		fclose(f);
+	return found;
+}
+
+/* time_waits - of this network namespace, as the kernel counts; false: hidden
+ */
+static bool time_waits(uint64_t *n)
+{
+	return read_field("/proc/net/sockstat", "TCP:", " tw ", n);
+}
+
+/*
+ * cgroup_free - what the memory limits of our cgroup and of those above leave
+ * @root: where the hierarchy is mounted; @path: of our cgroup, is cut
+ * @max, @now: the files with the limit and with what is used
+ *
+ * Returns UINT64_MAX without a limit.
+ */
+static uint64_t cgroup_free(const char *root, char *path, const char *max,
+			    const char *now)
+{
+	uint64_t limit, used, left = UINT64_MAX;
+	char file[4600], *slash;
+
+	do {
+		snprintf(file, sizeof(file), "%s%s/%s", root, path, max);
+		if (read_number(file, &limit)) {
+			snprintf(file, sizeof(file), "%s%s/%s", root, path,
+				 now);
+			if (!read_number(file, &used))
+				used = 0;
+			limit = limit > used ? limit - used : 0;
+			if (limit < left)
+				left = limit;
+		}
+		slash = strrchr(path, '/');
+		if (slash)
+			*slash = '\0';
+	} while (slash);
+	return left;
+}
+
+/*
+ * memory_free - bytes that the machine and our memory cgroup have left
+ * @what: says which of the two is the smaller one
+ */
+static uint64_t memory_free(const char **what)
+{
+	FILE *f = fopen("/proc/self/cgroup", "re");
+	uint64_t left = UINT64_MAX, kb, n;
+	char line[4200];
+
+	*what = "MemAvailable";
+	if (read_field("/proc/meminfo", "MemAvailable:", ":", &kb))
+		left = kb * 1024;
+	while (f && fgets(line, sizeof(line), f)) {
+		char *path = strrchr(line, ':');
+
+		line[strcspn(line, "\n")] = '\0';
+		if (!path)
+			continue;
+		path++;
+		n = UINT64_MAX;
+		if (!strncmp(line, "0::", 3))
+			n = cgroup_free("/sys/fs/cgroup", path, "memory.max",
+					"memory.current");
+		else if (strstr(line, ":memory:"))
+			n = cgroup_free("/sys/fs/cgroup/memory", path,
+					"memory.limit_in_bytes",
+					"memory.usage_in_bytes");
+		if (n < left) {
+			left = n;
+			*what = "the memory cgroup's limit";
+		}
+	}
+	if (f)
+		fclose(f);
+	return left;
+}
+
+/* bulk_refuse - one line on stderr about what is too small, then exit 1 */
+__attribute__((format(printf, 1, 2), noreturn)) static void
+bulk_refuse(const char *fmt, ...)
+{
+	va_list ap;
+
+	fprintf(stderr, "%s: ", prog_name);
+	va_start(ap, fmt);
+	vfprintf(stderr, fmt, ap);
+	va_end(ap);
+	putc('\n', stderr);
+	exit(EXIT_REFUSED);
+}
+
+/*
+ * check_files - as many descriptors as held connections need
+ *
+ * The kernel gives the lowest that is free; so the listener's is the number
+ * of those that are taken, or more.
+ */
+static void check_files(const struct bulk *b, uint64_t count)
+{
+	uint64_t want = 2 * count + (uint64_t)b->listener + 2;
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) || limit.rlim_cur >= want)
+		return;
+	bulk_refuse("holding %" PRIu64 " connections takes %" PRIu64
+		    " descriptors, and RLIMIT_NOFILE is %" PRIu64
+		    " (as root: 'ulimit -n %" PRIu64 "'; or several clients)",
+		    count, want, (uint64_t)limit.rlim_cur, want);
+}
+
+/*
+ * check_buckets - that many TIME-WAITs may be alive
+ *
+ * With tcp_max_tw_buckets of them there is no more (inet_twsk_alloc()): the
+ * connection is closed without.
+ */
+static void check_buckets(uint64_t count)
+{
+	uint64_t max, now = 0;
+
+	time_waits(&now);
+	if (!read_number("/proc/sys/net/ipv4/tcp_max_tw_buckets", &max) ||
+	    now + count <= max)
+		return;
+	bulk_refuse(
+		"%" PRIu64 " TIME-WAITs and the %" PRIu64
+		" that are here are more than net.ipv4.tcp_max_tw_buckets, %" PRIu64
+		" (scripts/sandbox tcp_max_tw_buckets=%" PRIu64
+		" -- client ...)",
+		count, now, max, now + count + count / 10);
+}
+
+static void check_memory(uint64_t count, uint64_t each)
+{
+	const char *what;
+	uint64_t left = memory_free(&what);
+
+	if (count <= left / each)
+		return;
+	bulk_refuse("%" PRIu64 " connections take the kernel some %" PRIu64
+		    " MiB, and %s leaves %" PRIu64 " MiB (make -n smaller)",
+		    count, count * each >> 20, what, left >> 20);
+}
+
+/*
+ * bulk_range - the local ports: of -R, else those that the kernel picks from
+ */
+static void bulk_range(struct bulk *b)
+{
+	uint64_t lo = 32768, hi = 60999;
+	in_port_t server = addr_port(&b->cl->peer);
+	FILE *f;
+
+	if (b->cl->range) {
+		lo = b->cl->range & 0xffff;
+		hi = b->cl->range >> 16;
+	} else {
+		f = fopen("/proc/sys/net/ipv4/ip_local_port_range", "re");
+		if (f && fscanf(f, "%" SCNu64 "%" SCNu64, &lo, &hi) != 2)
+			lo = 32768, hi = 60999;
+		if (f)
+			fclose(f);
+	}
+	b->lo = (in_port_t)lo;
+	b->ports = hi - lo + 1;
+	/* From the server's own end connect() would reach itself. */
+	if (lo <= server && server <= hi) {
+		b->skip = server;
+		b->ports--;
+	}
+}
+
+/*
+ * bulk_addresses - the local addresses: of -l, else 127.0.0.0/8 towards 127.*,
+ * else the server's own
+ *
+ * Of a prefix the first address and the last are left out: the last is a
+ * broadcast address.
+ */
+static void bulk_addresses(struct bulk *b, const char *prefix)
+{
+	struct client *cl = b->cl;
+	char host[INET6_ADDRSTRLEN + 17];
+	const char *slash;
+	long bits = 32;
+
+	if (cl->peer.sa.sa_family == AF_INET6
+		    ? IN6_IS_ADDR_UNSPECIFIED(&cl->peer.in6.sin6_addr)
+		    : !cl->peer.in.sin_addr.s_addr)
+		die_usage("--bulk wants one address, not the wildcard");
+	b->addrs = 1;
+	cl->local = cl->peer;
+	if (!prefix && cl->peer.sa.sa_family == AF_INET &&
+	    ntohl(cl->peer.in.sin_addr.s_addr) >> 24 == 127)
+		prefix = "127.0.0.0/8";
+	if (prefix) {
+		slash = strchr(prefix, '/');
+		snprintf(host, sizeof(host), "%.*s",
+			 slash ? (int)(slash - prefix) : (int)strlen(prefix),
+			 prefix);
+		cl->local = parse_addr("-l", host, 0);
+		if (cl->local.sa.sa_family != cl->peer.sa.sa_family)
+			die_usage(
+				"-l %s and ADDR are not both IPv4 or both IPv6",
+				prefix);
+		if (slash && cl->local.sa.sa_family != AF_INET)
+			die_usage("-l ADDR/BITS is for IPv4 only");
+		if (slash)
+			bits = parse_long("-l ADDR/", slash + 1, 8, 32);
+	}
+	if (cl->local.sa.sa_family != AF_INET)
+		return;
+	b->addr = ntohl(cl->local.in.sin_addr.s_addr);
+	b->addrs = UINT64_C(1) << (32 - bits);
+	b->addr &= ~(uint32_t)(b->addrs - 1);
+	if (b->addrs > 2) {
+		b->addr++;
+		b->addrs -= 2;
+	}
+}
+
+/*
+ * bulk_local - the local address and port of the connection number @i
+ *
+ * All ports of an address, then those of the next: so a port's chain in the
+ * kernel's table of bound ports stays short.
+ */
+static const struct addr *bulk_local(struct bulk *b, uint64_t i)
+{
+	struct addr *a = &b->cl->local;
+	in_port_t port = (in_port_t)(b->lo + i % b->ports);
+
+	if (b->skip && port >= b->skip)
+		port++;
+	addr_set_port(a, port);
+	if (a->sa.sa_family == AF_INET)
+		a->in.sin_addr.s_addr =
+			htonl(b->addr + (uint32_t)(i / b->ports % b->addrs));
+	return a;
+}
+
+/* bulk_socket - with SO_REUSEADDR, if -A asks for it; -1: refused, and told */
+static int bulk_socket(struct bulk *b)
+{
+	struct talk *t = &b->cl->talk;
+	int fd = socket(b->cl->peer.sa.sa_family,
+			SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+
+	if (fd < 0) {
+		CONV_FAIL(t, "socket", errno, .local = NULL);
+		return -1;
+	}
+	if (t->reuseaddr &&
+	    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &(int){1}, sizeof(int))) {
+		CONV_FAIL(t, "setsockopt", errno, .data = "SO_REUSEADDR");
+		close(fd);
+		return -1;
+	}
+	return fd;
+}
+
+/*
+ * bulk_wait - wait until one of two sockets can be read
+ * @other: -1 for none; waits for an error of it only
+ * @until: the deadline by now_ns(); -1: none
+ *
+ * Rare: on loopback a segment has arrived when the call that sent it is over.
+ * Returns 0 or an errno value: EINTR after SIGINT or SIGTERM, ETIMEDOUT.
+ */
+static int bulk_wait(const struct bulk *b, int fd, int other, int64_t until)
+{
+	struct pollfd fds[3] = {
+		{.fd = b->ending ? -1 : conv_wake, .events = POLLIN},
+		{.fd = fd, .events = POLLIN},
+		{.fd = other}};
+	struct timespec ts = {0, 0};
+	int64_t left = until - now_ns();
+	int n;
+
+	if (left > 0) {
+		ts.tv_sec = (time_t)(left / 1000000000);
+		ts.tv_nsec = (long)(left % 1000000000);
+	}
+	n = ppoll(fds, 3, until < 0 ? NULL : &ts, NULL);
+	if (n < 0)
+		return errno == EINTR ? 0 : errno; /* conv_wake is readable */
+	if (fds[0].revents)
+		return EINTR;
+	return n == 0 ? ETIMEDOUT : 0;
+}
+
+/*
+ * bulk_accept - the server's end of the connection that @fd has begun
+ *
+ * When there is one to accept, @fd has been answered: connect() has succeeded.
+ * Others who come to the listener are sent away.  Returns -1 after having told
+ * the error, or on a signal.
+ */
+static int bulk_accept(struct bulk *b, int fd, const struct addr *local)
+{
+	struct talk *t = &b->cl->talk;
+	int64_t until = -1;
+	struct addr peer;
+	int err = 0, end;
+
+	for (;;) {
+		socklen_t len = sizeof(err);
+
+		peer.len = sizeof(peer.ss);
+		end = accept4(b->listener, &peer.sa, &peer.len,
+			      SOCK_NONBLOCK | SOCK_CLOEXEC);
+		if (end >= 0 && addr_port(&peer) == addr_port(local) &&
+		    (local->sa.sa_family == AF_INET
+			     ? peer.in.sin_addr.s_addr ==
+				       local->in.sin_addr.s_addr
+			     : IN6_ARE_ADDR_EQUAL(&peer.in6.sin6_addr,
+						  &local->in6.sin6_addr)))
+			return end;
+		if (end >= 0) {
+			close(end);
+			continue;
+		}
+		if (errno == ECONNABORTED || errno == EINTR)
+			continue;
+		if (errno != EAGAIN) {
+			CONV_FAIL(t, "accept", errno, .local = &b->cl->peer);
+			return -1;
+		}
+		if (until < 0)
+			until = now_ns() + BULK_WAIT_NS;
+		err = bulk_wait(b, b->listener, fd, until);
+		if (!err && getsockopt(fd, SOL_SOCKET, SO_ERROR, &err, &len))
+			err = errno;
+		if (!err)
+			continue;
+		if (!conv_stop)
+			CONV_FAIL(t, "connect", err, .local = local,
+				  .peer = &b->cl->peer);
+		return -1;
+	}
+}
+
+/*
+ * bulk_close_other - close the end that closes second, once the FIN is there
+ * @until: the deadline by now_ns(); -1: BULK_WAIT_NS from now
+ *
+ * Two FINs that cross would leave CLOSING, and a TIME-WAIT, at both ends
+ * (RFC 9293, 3.6).  Returns 0 or an errno value.
+ */
+static int bulk_close_other(const struct bulk *b, int fd, int64_t until)
+{
+	int err = 0;
+	char byte;
+
+	while (!err && recv(fd, &byte, 1, 0) < 0) {
+		err = errno;
+		if (until < 0)
+			until = now_ns() + BULK_WAIT_NS;
+		if (err == EAGAIN || err == EINTR)
+			err = bulk_wait(b, fd, -1, until);
+	}
+	close(fd);
+	return err;
+}
+
+/* bulk_one - one connection; false after having told the error, or a signal */
+static bool bulk_one(struct bulk *b)
+{
+	const struct addr *local = bulk_local(b, b->made);
+	const struct addr *peer = &b->cl->peer;
+	struct talk *t = &b->cl->talk;
+	int first, other, err, fd = bulk_socket(b);
+
+	if (fd < 0)
+		return false;
+	if (bind(fd, &local->sa, local->len)) {
+		CONV_FAIL(t, "bind", errno, .local = local);
+		close(fd);
+		return false;
+	}
+	/* Whether it succeeds is for accept() to show. */
+	if (connect(fd, &peer->sa, peer->len) && errno != EINPROGRESS) {
+		CONV_FAIL(t, "connect", errno, .local = local, .peer = peer);
+		close(fd);
+		return false;
+	}
+	first = bulk_accept(b, fd, local);
+	if (first < 0) {
+		close(fd);
+		return false;
+	}
+	other = fd;
+	if (t->close_first) {
+		other = first;
+		first = fd;
+	}
+	if (b->fds) {
+		b->fds[2 * b->made] = first;
+		b->fds[2 * b->made + 1] = other;
+	} else {
+		close(first);
+		err = bulk_close_other(b, other, -1);
+		if (err && !conv_stop)
+			CONV_FAIL(t, "read", err, .local = local, .peer = peer);
+		if (err)
+			return false;
+	}
+	b->made++;
+	return true;
+}
+
+/*
+ * bulk_progress - tell how far we are: on a terminal, and each second with -j
+ *
+ * The line ends at its own start, so that an error message overwrites it.
+ */
+static void bulk_progress(struct bulk *b)
+{
+	struct talk *t = &b->cl->talk;
+	int64_t now = now_ns();
+	double rate = (double)b->made * 1e9 / (double)(now - b->start);
+	char of[32] = "", text[80];
+
+	if (now < b->tell_at)
+		return;
+	b->tell_at = now + (b->tty ? 200000000 : 1000000000);
+	if (b->tty) {
+		if (t->count)
+			snprintf(of, sizeof(of), " of %" PRIu64, t->count);
+		snprintf(text, sizeof(text),
+			 "%s: %" PRIu64 "%s connections, %.0f/s", prog_name,
+			 b->made, of, rate);
+		fprintf(stderr, "%-72s\r", text);
+		b->told = true;
+	}
+	if (t->json)
+		CONV_EVENT(t, "progress", .connections = &b->made);
+}
+
+/* bulk_made - tell what has been made */
+static void bulk_made(struct bulk *b)
+{
+	double seconds = (double)(now_ns() - b->start) / 1e9;
+	struct talk *t = &b->cl->talk;
+	uint64_t tw;
+	bool known = time_waits(&tw);
+	char line[160], has[64] = "";
+	int n;
+
+	CONV_EVENT(t, "made", .connections = &b->made,
+		   .time_waits = known ? &tw : NULL);
+	if (t->json)
+		return;
+	if (known)
+		snprintf(has, sizeof(has),
+			 "; this network namespace has %" PRIu64 " TIME-WAIT",
+			 tw);
+	n = snprintf(line, sizeof(line),
+		     "%" PRIu64 " connection%s %s in %.3f s, %.0f/s%s\n",
+		     b->made, b->made == 1 ? "" : "s",
+		     b->fds ? "held" : "closed", seconds,
+		     (double)b->made / seconds, has);
+	conv_out(line, (size_t)n);
+}
+
+/*
+ * bulk_pin - stay on this CPU
+ *
+ * Loopback hands segments over through a queue of the sender's CPU
+ * (enqueue_to_backlog()); on two CPUs they could overtake one another.
+ */
+static void bulk_pin(void)
+{
+	cpu_set_t one;
+	int cpu = sched_getcpu();
+
+	if (cpu < 0 || cpu >= CPU_SETSIZE)
+		return;
+	CPU_ZERO(&one);
+	CPU_SET(cpu, &one);
+	sched_setaffinity(0, sizeof(one), &one);
+}
+
+/* bulk_listen - the server's end; on failure one line, exit 1 */
+static void bulk_listen(struct bulk *b)
+{
+	struct talk *t = &b->cl->talk;
+	struct addr local = b->cl->peer;
+
+	b->listener = conv_socket(t, local.sa.sa_family);
+	if (b->listener < 0 || !conv_bind(t, b->listener, &local))
+		exit(EXIT_REFUSED);
+	if (listen(b->listener, SOMAXCONN)) {
+		CONV_FAIL(t, "listen", errno, .local = &local);
+		exit(EXIT_REFUSED);
+	}
+	CONV_EVENT(t, "listening", .local = &local);
+}
+
+/* bulk_check - is there room for all?  If not, one line, exit 1 */
+static void bulk_check(struct bulk *b)
+{
+	struct talk *t = &b->cl->talk;
+	uint64_t room = b->addrs * b->ports;
+
+	if (t->count > room)
+		bulk_refuse("%" PRIu64 " local addresses with %" PRIu64
+			    " ports make %" PRIu64 " connections, not %" PRIu64
+			    " (widen -l or -R)",
+			    b->addrs, b->ports, room, t->count);
+	if (t->hold)
+		check_files(b, t->count);
+	else
+		check_buckets(t->count);
+	check_memory(t->count, t->hold ? PAIR_BYTES : TIME_WAIT_BYTES);
+}
+
+/* bulk_let_go - close what is held: all that close first, then all others */
+static void bulk_let_go(struct bulk *b)
+{
+	int64_t until = now_ns() + 1000000000;
+
+	b->ending = true;
+	for (uint64_t i = 0; i < b->made; i++)
+		close(b->fds[2 * i]);
+	for (uint64_t i = 0; i < b->made; i++)
+		bulk_close_other(b, b->fds[2 * i + 1], until);
+	free(b->fds);
+}
+
+/*
+ * bulk - make all connections, hold them with -H
+ *
+ * Both ends are in one process and in one thread: there is nobody to wait for,
+ * and no memory but the descriptors of -H grows with their number.  Returns the
+ * exit code.
+ */
+static int bulk(struct client *cl)
+{
+	struct bulk b = {.cl = cl, .tty = isatty(STDERR_FILENO)};
+	struct talk *t = &cl->talk;
+
+	bulk_range(&b);
+	bulk_addresses(&b, cl->prefix);
+	conv_setup(t);
+	bulk_listen(&b);
+	if (t->count)
+		bulk_check(&b);
+	if (t->hold) {
+		b.fds = calloc((size_t)t->count * 2, sizeof(*b.fds));
+		if (!b.fds)
+			die_errno("memory for the descriptors");
+	}
+	bulk_pin();
+	b.start = now_ns();
+	b.tell_at = b.start + 200000000;
+	while (!conv_stop && (!t->count || b.made < t->count) && bulk_one(&b))
+		if (b.made % 64 == 0)
+			bulk_progress(&b);
+	if (b.told)
+		fprintf(stderr, "%72s\r", "");
+	if (t->count ? b.made == t->count : conv_stop) {
+		bulk_made(&b);
+		while (t->hold && !conv_stop)
+			bulk_wait(&b, -1, -1, -1);
+	} else {
+		fprintf(stderr, "%s: %s after %" PRIu64 " connections\n",
+			prog_name, conv_stop ? "ended by a signal" : "stopped",
+			b.made);
+		t->status = EXIT_REFUSED;
+	}
+	if (b.fds)
+		bulk_let_go(&b);
+	close(b.listener);
+	t->connections = b.made;
+	return conv_end(t);
+}
+
 int main(int argc, char **argv)
 {
 	static struct client cl = {.talk.speaks_first = true, .next_at = -1};
@@ -208,6 +881,8 @@ int main(int argc, char **argv)
 	prog_name = "client";
 	conv_init(&cl.talk);
 	parse(&cl, argc, argv);
+	if (cl.bulk)
+		return bulk(&cl);
 	conv_setup(&cl.talk);
 	cl.talk.in_a_row = cl.talk.count != 1 && cl.talk.linger < 0;
 	converse(&cl);

@@ -475,7 +475,7 @@ struct conv_facts {
 	const char *event, *call;
 	const struct addr *local, *peer;
 	int err;
-	const uint64_t *bytes, *sent, *connections;
+	const uint64_t *bytes, *sent, *connections, *time_waits;
 	const char *data;
 	size_t data_len;
 };
@@ -645,6 +645,8 @@ static inline void conv_json(struct talk *t, const struct conv_facts *f)
 		fprintf(s, ",\"sent\":%" PRIu64, *f->sent);
 	if (f->connections)
 		fprintf(s, ",\"connections\":%" PRIu64, *f->connections);
+	if (f->time_waits)
+		fprintf(s, ",\"time_waits\":%" PRIu64, *f->time_waits);
 	if (f->data) {
 		fprintf(s, ",\"data\":");
 		conv_json_bytes(s, f->data,
@@ -677,6 +679,8 @@ static inline void conv_verbose(const struct conv_facts *f)
 		fprintf(stderr, ", %" PRIu64 " sent", *f->sent);
 	if (f->connections)
 		fprintf(stderr, ", %" PRIu64 " connections", *f->connections);
+	if (f->time_waits)
+		fprintf(stderr, ", %" PRIu64 " TIME-WAIT", *f->time_waits);
 	putc('\n', stderr);
 	funlockfile(stderr);
 }
