@@ -1,0 +1,113 @@
+#!/usr/bin/env bash
+# The documents: what they tell to type works, the experiments that they name
+# exist, and findings.md tells of each experiment what its file says.
+#
+#	```sh        each line is run, and succeeds
+#	```console   "$ COMMAND" is run in a shell, its output must have the lines
+#	             that follow, numbers aside; "A$ COMMAND" and "B$ COMMAND"
+#	             are run on two hosts that take the place of two machines
+
+. "${0%/*}/tap.bash"
+
+: "${RTEST_BIN:=$PWD}"
+export RTEST_BIN
+# The commands say ./server and the like.
+mkdir "$tmp/tree"
+ln -s "$PWD"/* "$tmp/tree/"
+for program in rtest server client wire forge peek; do
+	[ -x "$RTEST_BIN/$program" ] && ln -sfn "$RTEST_BIN/$program" "$tmp/tree/$program"
+done
+docs=(README.md docs/*.md)
+
+# blocks KIND FILE: its blocks of that kind, one after the other.
+blocks() {
+	awk -v kind="$1" '
+		$0 == "```" kind { inside = 1; next }
+		/^```/ { inside = 0 }
+		inside' "$2"
+}
+
+# plain TEXT: numbers and runs of blanks alike, for comparisons.
+plain() { sed -E 's/[0-9]+/N/g; s/[[:space:]]+/ /g; s/ $//'; }
+
+for file in "${docs[@]}"; do
+	while IFS= read -r line; do
+		run bash -c "cd '$tmp/tree' && $line"
+		is "$file: $line" 0 "$status"
+	done < <(blocks sh "$file")
+	# console: a command, and the lines that it prints.
+	said='' command=''
+	while IFS= read -r line; do
+		if [[ $line == '$ '* ]]; then
+			command=${line#'$ '}
+			run bash -c "cd '$tmp/tree' && $command"
+			said=$(printf '%s\n%s\n' "$out" "$err" | plain)
+			[ "$status" -le 1 ]
+			verdict $? "$file: $command: exit code $status" || note "$err"
+		elif [ -n "$command" ] && [ -n "$line" ]; then
+			want=$(plain <<<"$line")
+			[[ $said == *"$want"* ]]
+			verdict $? "$file: prints: $line" || note "got: $said"
+		fi
+	done < <(blocks console "$file" | grep -v '^[AB][$#] ' | awk '/^\$ /,0')
+done
+
+# two-machines.md, on two hosts.  A server of B's runs until the next one.
+cat >"$tmp/machines" <<'END'
+cd "$1" || exit
+while IFS= read -r line; do
+	host=${line%%[$]*} command=${line#*[$] }
+	command=${command//192.0.2.2/10.0.1.2}
+	command=${command#sudo }
+	case $command in
+	./server*)
+		[ -z "${server-}" ] || { kill "$server"; wait "$server"; } 2>/dev/null
+		ip netns exec "$host" $command </dev/null >/dev/null 2>&1 &
+		server=$!
+		until [ -n "$(ss -N "$host" -HOtln 'sport = :44400')" ]; do sleep 0.02; done
+		continue
+		;;
+	sysctl*)
+		setting=${command#*net.ipv4.}
+		command="sh -c 'echo ${setting#*=} >/proc/sys/net/ipv4/${setting%=*}'"
+		;;
+	esac
+	eval "timeout 30 ip netns exec $host $command" </dev/null >/dev/null 2>"$2"
+	printf '%s\t%s\t%s\n' "$?" "$line" "$(head -n 1 "$2")"
+done
+kill "$server"
+END
+results=$(blocks console docs/two-machines.md | grep '^[AB][$] ' |
+	timeout 100 scripts/sandbox --hosts A,B -- bash "$tmp/machines" "$tmp/tree" "$tmp/err" 2>&1)
+count=0
+while IFS=$'\t' read -r status line said; do
+	[ -n "$line" ] || continue
+	count=$((count + 1))
+	# One is there to be refused: tcp_tw_reuse=2, and not on loopback.
+	want=0
+	case $line in *'./client -c -R'*) [ -n "${once-}" ] && want=1 || once=1 ;; esac
+	is "two-machines.md: $line" "$want" "$status" || note "$said"
+done <<<"$results"
+is 'two-machines.md: all commands ran' \
+	"$(blocks console docs/two-machines.md | grep '^[AB][$] ' | grep -vc server)" "$count"
+
+# Experiments that are named as evidence, in brackets.
+mapfile -t all < <(scripts/lab list | awk '/^[a-z]/ { print $2 }')
+for file in docs/lesson.md docs/advice.md; do
+	while read -r name; do
+		ok "$file: \`$name\` is an experiment" test -f "scripts/experiments/$name"
+	done < <( # shellcheck disable=SC2016
+		grep -o '(`[a-z-]*`\(, `[a-z-]*`\)*)' "$file" | grep -o '[a-z][a-z-]*' | sort -u)
+done
+
+# findings.md against the experiments' own words.
+for name in "${all[@]}"; do
+	part=$(awk -v name="$name" '$0 == "### " name { on = 1; next } /^### / { on = 0 } on' docs/findings.md)
+	claim=$(scripts/experiments/"$name" --about | cut -f5)
+	like "findings.md: $name: its claim" '^> ' "$(grep -F "> $claim" <<<"$part")"
+	lesson=$(awk 'NR == 1 { next } !/^#/ { exit } { sub(/^# ?/, ""); print }' "scripts/experiments/$name")
+	[[ $part == *"$lesson"* ]]
+	verdict $? "findings.md: $name: its lesson" || note "run make findings"
+done
+
+finish
