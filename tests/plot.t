@@ -1,0 +1,129 @@
+#!/usr/bin/env bash
+# lib/plot.awk, and the words plot and point.
+. "${0%/*}/tap.bash"
+
+root=$PWD
+plot=scripts/lib/plot.awk
+
+# data HEAD-LINE...: a file of these head lines (NAME=VALUE) and of the points
+# on standard input (X Y SERIES).
+data() {
+	local line
+	{
+		for line; do printf '#%s\n' "${line//=/$'\t'}"; done
+		tr ' ' '\t'
+	} >"$tmp/data"
+}
+
+# count WHAT: how many lines of the last SVG or text have it.
+count() { grep -c -- "$1" "$tmp/.out"; }
+
+# texts CLASS: the texts of that class in the last SVG, in one line.
+texts() { grep -o "<text class=\"$1\"[^<]*" "$tmp/.out" | sed 's/.*>//' | paste -sd' '; }
+
+for awk in mawk gawk "busybox awk"; do
+	if ! command -v "${awk%% *}" >/dev/null; then
+		skip "$awk" "it is not here"
+		continue
+	fi
+	# shellcheck disable=SC2086 # busybox awk is two words
+	draw() { run $awk -v form="$1" -f "$plot" "$tmp/data"; }
+
+	data 'title=A <b> & "c"' 'x=age (ms)' 'y=time (µs)' <<-END
+		100 30 one
+		0 10 one
+		50 70 one
+		0 5 two
+		100 5 two
+	END
+	draw svg
+	is "$awk: svg: exit code" 0 "$status"
+	is "$awk: svg: ticks of x are round numbers" "0 20 40 60 80 100" "$(texts 'num mid')"
+	is "$awk: svg: ticks of y are round numbers" "0 20 40 60 80" "$(texts 'num end')"
+	like "$awk: svg: the title is escaped" '<title>A &lt;b&gt; &amp; &quot;c&quot;</title>' "$out"
+	like "$awk: svg: described in words" '<desc>x: age \(ms\)\. y: time \(µs\)\. one: 3 points, from \(0, 10\) to \(100, 30\)\. two: 2' "$out"
+	like "$awk: svg: light and dark" 'prefers-color-scheme:dark' "$out"
+	unlike "$awk: svg: nothing from elsewhere" '(href|url\(|<script|<image)' "$out"
+	is "$awk: svg: a marker a point, and one in the legend" 6 \
+		"$(($(count '<circle class="m s0"') + $(count '<rect class="m s1"') - 1))"
+	# Sorted by x: the line goes from left to right.
+	is "$awk: svg: the line goes from left to right" yes \
+		"$(grep -o '<path class="line s0" d="M[^"h]*"' "$tmp/.out" | tr 'ML"' '[\n*]' |
+			awk '/^[0-9]/ { if (n++ && $1 <= was) bad = 1; was = $1 } END { print bad || n != 3 ? "no" : "yes" }')"
+	cp "$tmp/.out" "$tmp/$awk.svg"
+
+	draw text
+	is "$awk: text: exit code" 0 "$status"
+	is "$awk: text: no line longer than a terminal" 0 "$(awk 'length($0) > 80' "$tmp/.out" | wc -l)"
+	is "$awk: text: the points of one" 3 "$(grep '|' "$tmp/.out" | tr -cd o | wc -c)"
+	is "$awk: text: the points of two" 2 "$(grep '|' "$tmp/.out" | tr -cd x | wc -c)"
+
+	data title=t x=n y=m xscale=log yscale=log <<-END
+		1000 0 s
+		1000 0.25 s
+		100000 25 s
+	END
+	draw svg
+	is "$awk: log: ticks of x" "1000 2000 5000 10k 20k 50k 100k" "$(texts 'num mid')"
+	is "$awk: log: ticks of y" "0.1 1 10 100" "$(texts 'num end')"
+	like "$awk: log: what it cannot show is said" 'no place for them: 1\.' "$out"
+
+	data title=t x=n y=m style=points yname=0=EADDRNOTAVAIL yname=1=connected <<-END
+		0 0 s
+		20 1 s
+	END
+	draw svg
+	is "$awk: names on the y axis" "EADDRNOTAVAIL connected" "$(texts 'num end')"
+	unlike "$awk: points only, no line" 'class="line' "$out"
+	draw text
+	like "$awk: text: names on the y axis" $'\n *connected \\|[.]*o' "$out"
+
+	data title=t x=n y=m <<-END
+		5 0 s
+	END
+	draw svg
+	is "$awk: a single point" 0 "$status"
+	data title=t x=n y=m </dev/null
+	draw svg
+	is "$awk: no point: exit code" 1 "$status"
+	like "$awk: no point: one line says so" '^plot: there is no point to draw$' "$err"
+	is "$awk: no point: nothing drawn" "" "$out"
+done
+
+if command -v python3 >/dev/null; then
+	for svg in "$tmp"/*.svg; do
+		ok "${svg##*/}: well-formed XML" python3 -c \
+			'import sys, xml.dom.minidom; xml.dom.minidom.parse(sys.argv[1])' "$svg"
+	done
+else
+	skip "well-formed XML" "python3 is not here"
+fi
+
+# --- the words, in an experiment ---
+export RTEST_EXPERIMENTS=$tmp/experiments RTEST_BIN=${RTEST_BIN:-$root}
+mkdir -p "$RTEST_EXPERIMENTS"
+cat >"$RTEST_EXPERIMENTS/drawn" <<END
+. "$root/scripts/lib/experiment"
+group cost
+sources GF
+claim "a claim" "1 s"
+plot "Title" "n" "time (s)" yscale=log
+arm size=1
+control size=2
+expect() { rule "\$size s" "a rule"; }
+steps() { point "\$size" 1\$size series; saw "\$size s"; }
+trial "\$@"
+END
+run scripts/lab run -v --out "$tmp/out" drawn
+is "words: exit code" 0 "$status"
+is "words: the points of both arms are kept" $'1\t11\tseries\n2\t12\tseries' \
+	"$(grep -v '^#' "$tmp/out/drawn.points")"
+like "words: --out has the SVG" '<title>Title</title>' "$(cat "$tmp/out/drawn.svg")"
+like "words: -v shows it in characters" '# Title.*x: n' "$err"
+run scripts/lab run --out "$tmp/quiet" drawn
+unlike "words: without -v it does not" Title "$err$out"
+sed -i -e 's/^plot.*//' -e 's/point "[^;]*; //' "$RTEST_EXPERIMENTS/drawn"
+run scripts/lab run -v --out "$tmp/none" drawn
+is "words: an experiment without a plot" "0 " \
+	"$status $(find "$tmp/none" -name '*.svg' -o -name '*.points')"
+finish
