@@ -5,7 +5,7 @@
  * the connection, what is received to stdout.  With options it plays one side
  * of an experiment: who closes first and how, which port connect() leaves
  * from, how many connections there are, in a row or (-H) at once; with --bulk
- * both ends of a million.
+ * both ends of a million; with --search how long a free port is looked for.
  */
 #include "net.h"
 
@@ -34,7 +34,13 @@ static const char help[] =
 	"             -l ADDR/BITS  the local addresses (127.0.0.0/8 if ADDR is in\n"
 	"                    it, else ADDR),\n"
 	"             -R LO-HI  the local ports, each bound\n"
-	"                    (net.ipv4.ip_local_port_range)\n";
+	"                    (net.ipv4.ip_local_port_range)\n"
+	"  --search   measure how long connect() looks for a free port. ADDR is of\n"
+	"             this host; client listens there itself, on PORT and PORT+1,\n"
+	"             both outside of net.ipv4.ip_local_port_range. Each line of\n"
+	"             stdin is a step: a number fills so many per cent of the range\n"
+	"             with TIME-WAITs to PORT; \"time\" times -n connections (200)\n"
+	"             to PORT, each beside one to PORT+1, where all ports are free\n";
 
 struct client {
 	struct talk talk;
@@ -48,6 +54,7 @@ struct client {
 	int64_t interval;   /* -i, in ns */
 	uint64_t started;   /* connections, also those that failed */
 	int64_t next_at;    /* when the next starts; -1: not yet known */
+	bool search;	    /* --search */
 };
 
 /* parse_range - "LO-HI", or a usage error */
@@ -97,12 +104,30 @@ static void check_bulk(const struct client *cl, const bool *seen)
 		die_usage("--bulk -H wants to know how many: -n");
 }
 
+/*
+ * check_search - what --search does not take is a usage error
+ * @seen: the options that were given, by their letters
+ */
+static void check_search(struct client *cl, const bool *seen)
+{
+	for (const char *p = "ATLwhHcmxBPQNRbpiltdv"; *p; p++)
+		if (seen[(unsigned char)*p])
+			die_usage("--search does not take -%c", *p);
+	if (addr_port(&cl->peer) == 65535)
+		die_usage("--search wants PORT+1 as well: not 65535");
+	if (!seen['n'])
+		cl->talk.count = 200;
+	if (!cl->talk.count || cl->talk.count > 1000000)
+		die_usage("--search wants -n from 1 to 1000000");
+}
+
 /* parse - read the command line; a usage error ends the program */
 static void parse(struct client *cl, int argc, char **argv)
 {
 	static const struct option longs[] = {{"help", 0, NULL, 256},
 					      {"version", 0, NULL, 257},
 					      {"bulk", 0, NULL, 258},
+					      {"search", 0, NULL, 259},
 					      {NULL, 0, NULL, 0}};
 	const char *addr = NULL, *port = NULL;
 	bool seen[128] = {false};
@@ -120,6 +145,8 @@ static void parse(struct client *cl, int argc, char **argv)
 			conv_print("client " RTEST_VERSION "\n");
 		else if (opt == 258)
 			cl->bulk = true;
+		else if (opt == 259)
+			cl->search = true;
 		else if (opt == 'b' || opt == 'p')
 			port = optarg;
 		else if (opt == 'l')
@@ -147,7 +174,11 @@ static void parse(struct client *cl, int argc, char **argv)
 	cl->peer = parse_addr("ADDR", argv[optind],
 			      parse_port("PORT", argv[optind + 1]));
 	cl->prefix = addr;
-	if (cl->bulk)
+	if (cl->bulk && cl->search)
+		die_usage("--bulk and --search: choose one");
+	if (cl->search)
+		check_search(cl, seen);
+	else if (cl->bulk)
 		check_bulk(cl, seen);
 	else
 		local_end(cl, addr, port);
@@ -874,6 +905,316 @@ static int bulk(struct client *cl)
 	return conv_end(t);
 }
 
+/* --- --search: how long connect() looks for a free port ------------------ */
+
+/* What one timed connect() gave. */
+struct search_sample {
+	int64_t wall, cpu;   /* ns, in connect() */
+	unsigned int looked; /* ports that the kernel looked at; 0: not known */
+};
+
+struct search {
+	const struct client *cl;
+	struct addr to[2]; /* PORT; PORT+1, to which all ports are free */
+	int listener[2];
+	unsigned int low, ports; /* the range, as far as it is handed out */
+	unsigned int time_waits; /* of ours, to PORT */
+	unsigned int next; /* where the search to PORT goes on, from low */
+	bool next_known;
+	bool in_use[65536]; /* ports in TIME-WAIT to PORT */
+};
+
+/* thread_ns - the CPU time that this thread has used */
+static int64_t thread_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &ts);
+	return (int64_t)ts.tv_sec * 1000000000 + ts.tv_nsec;
+}
+
+/* search_range - read ip_local_port_range */
+static void search_range(struct search *se)
+{
+	static const char path[] = "/proc/sys/net/ipv4/ip_local_port_range";
+	unsigned int low, high;
+	FILE *f = fopen(path, "re");
+
+	if (!f || fscanf(f, "%u %u", &low, &high) != 2 || low > high ||
+	    high > 65535)
+		die_errno("%s", path);
+	fclose(f);
+	se->low = low;
+	/* __inet_hash_connect: an even number of ports, unless there is one. */
+	se->ports = high - low + 1;
+	if (se->ports > 1)
+		se->ports &= ~1U;
+	for (int i = 0; i < 2; i++) {
+		unsigned int port = addr_port(&se->to[i]);
+
+		if (port >= low && port <= high)
+			die_usage(
+				"--search listens on %u, which is in ip_local_port_range (%u to %u)",
+				port, low, high);
+	}
+}
+
+/* search_listen - a listener for one of the two destinations */
+static int search_listen(const struct addr *at)
+{
+	char text[ADDR_STRLEN];
+	int one = 1;
+	int fd = socket(at->sa.sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	if (fd < 0)
+		die_errno("socket");
+	if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one)) ||
+	    bind(fd, &at->sa, at->len) || listen(fd, 16))
+		die_errno("listen on %s", addr_str(at, text));
+	return fd;
+}
+
+/*
+ * search_connect - one connection from a port that the kernel picks
+ * @to: which destination
+ * @s: gets the times
+ * @pair: gets our end and the accepted one
+ *
+ * Returns the port, counted from the lower end of the range; -1: there is none
+ * (EADDRNOTAVAIL).  Both ends are in this thread, so that no other has to run:
+ * on loopback the handshake is over when connect() returns.
+ */
+static int search_connect(struct search *se, int to, struct search_sample *s,
+			  int pair[2])
+{
+	int64_t wall, cpu;
+	struct addr local;
+	int fd = socket(se->to[to].sa.sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	int failed;
+
+	if (fd < 0)
+		die_errno("socket");
+	cpu = thread_ns();
+	wall = now_ns();
+	failed = connect(fd, &se->to[to].sa, se->to[to].len);
+	s->wall = now_ns() - wall;
+	s->cpu = thread_ns() - cpu;
+	if (failed) {
+		if (errno != EADDRNOTAVAIL)
+			die_errno("connect");
+		close(fd);
+		return -1;
+	}
+	pair[0] = fd;
+	pair[1] = accept4(se->listener[to], NULL, NULL, SOCK_CLOEXEC);
+	if (pair[1] < 0)
+		die_errno("accept");
+	if (!local_addr(fd, &local))
+		die_errno("getsockname");
+	return (int)(addr_port(&local) - se->low);
+}
+
+/*
+ * search_close - close both ends, ours first
+ *
+ * With @reset no TIME-WAIT is left.
+ */
+static void search_close(const int pair[2], bool reset)
+{
+	struct linger now = {.l_onoff = 1};
+
+	if (reset &&
+	    setsockopt(pair[0], SOL_SOCKET, SO_LINGER, &now, sizeof(now)))
+		die_errno("SO_LINGER");
+	close(pair[0]);
+	close(pair[1]);
+}
+
+/*
+ * search_looked - how many ports the kernel looked at, to find this one
+ *
+ * The search goes up in steps of two, first through the parity of the lower
+ * end of the range.  It begins where the last one to this destination ended,
+ * or up to seven steps further (__inet_hash_connect), so the number is at most
+ * seven too large.  No port: it looked at them all.
+ */
+static unsigned int search_looked(struct search *se, int port)
+{
+	unsigned int even, looked;
+
+	if (port < 0)
+		return se->ports;
+	even = (unsigned int)port & ~1U;
+	looked = (even + se->ports - se->next) % se->ports / 2 + 1;
+	if (port & 1)
+		looked += se->ports / 2;
+	if (!se->next_known)
+		looked = 0;
+	se->next = (even + 2) % se->ports;
+	se->next_known = true;
+	return looked;
+}
+
+/* search_fill - TIME-WAITs to PORT, until they hold @percent of the range */
+static void search_fill(struct search *se, unsigned int percent)
+{
+	const struct talk *t = &se->cl->talk;
+	unsigned int wanted = (se->ports * percent + 99) / 100;
+	unsigned int taken_over = 0;
+
+	while (se->time_waits < wanted) {
+		struct search_sample s;
+		int pair[2], port = search_connect(se, 0, &s, pair);
+
+		if (conv_stop)
+			return;
+		if (port < 0) {
+			/* What is there is not all ours. */
+			errno = EADDRNOTAVAIL;
+			die_errno("connection %u of %u", se->time_waits + 1,
+				  wanted);
+		}
+		search_looked(se, port);
+		search_close(pair, false);
+		/* tcp_tw_reuse: as many as before, and it may go on for ever */
+		if (se->in_use[port] && ++taken_over > se->ports) {
+			fprintf(stderr,
+				"client: cannot fill %u %% of the range: TIME-WAITs are taken over (set tcp_tw_reuse=0 meanwhile)\n",
+				percent);
+			exit(EXIT_REFUSED);
+		}
+		se->time_waits += !se->in_use[port];
+		se->in_use[port] = true;
+	}
+	if (t->json)
+		printf("{\"event\":\"filled\",\"percent\":%u,\"ports\":%u,\"time_waits\":%u,\"taken_over\":%u}\n",
+		       percent, se->ports, se->time_waits, taken_over);
+	else
+		printf("%u %% of %u ports: %u TIME-WAITs\n", percent, se->ports,
+		       se->time_waits);
+	flush_stdout();
+}
+
+static int search_compare(const void *a, const void *b)
+{
+	const int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
+
+	return (x > y) - (x < y);
+}
+
+/*
+ * search_quantile - the value that @percent of the samples do not exceed
+ * @field: which number of the samples: 0 wall, 1 cpu, 2 looked (0: unknown)
+ */
+static int64_t search_quantile(const struct search_sample *s, size_t n,
+			       int field, unsigned int percent)
+{
+	int64_t *v = calloc(n, sizeof(*v)), value = 0;
+	size_t known = 0;
+
+	if (!v)
+		die_errno("memory for the samples");
+	for (size_t i = 0; i < n; i++) {
+		int64_t x = field == 0	 ? s[i].wall
+			    : field == 1 ? s[i].cpu
+					 : (int64_t)s[i].looked;
+
+		if (field != 2 || x)
+			v[known++] = x;
+	}
+	if (known) {
+		qsort(v, known, sizeof(*v), search_compare);
+		value = v[(known - 1) * percent / 100];
+	}
+	free(v);
+	return value;
+}
+
+/*
+ * search_time - time connections to PORT and PORT+1, in alternation
+ *
+ * Afterwards as many ports are in TIME-WAIT as before: a connection that took
+ * one over leaves one behind, the others end with RST.
+ */
+static void search_time(struct search *se)
+{
+	const struct talk *t = &se->cl->talk;
+	size_t n = (size_t)t->count, done = 0;
+	struct search_sample *s[2];
+	unsigned int parity[2] = {0}, failed = 0, taken_over = 0;
+
+	for (int to = 0; to < 2; to++) {
+		s[to] = calloc(n, sizeof(*s[to]));
+		if (!s[to])
+			die_errno("memory for the samples");
+	}
+	for (; done < n && !conv_stop; done++)
+		for (int to = 1; to >= 0; to--) {
+			struct search_sample *now = &s[to][done];
+			int pair[2], port = search_connect(se, to, now, pair);
+
+			if (!to) {
+				now->looked = search_looked(se, port);
+				failed += port < 0;
+				parity[port & 1] += port >= 0;
+				taken_over += port >= 0 && se->in_use[port];
+			}
+			if (port >= 0)
+				search_close(pair, to || !se->in_use[port]);
+		}
+	if (t->json)
+		printf("{\"event\":\"timed\",\"ports\":%u,\"time_waits\":%u,"
+		       "\"connections\":%zu,\"failed\":%u,\"taken_over\":%u,"
+		       "\"first_parity\":%u,\"other_parity\":%u,"
+		       "\"looked_p50\":%" PRId64 ",\"looked_p99\":%" PRId64
+		       ",\"ns_p50\":%" PRId64 ",\"ns_p99\":%" PRId64
+		       ",\"cpu_ns_p50\":%" PRId64 ",\"cpu_ns_p99\":%" PRId64
+		       ",\"free_ns_p50\":%" PRId64
+		       ",\"free_cpu_ns_p50\":%" PRId64 "}\n",
+		       se->ports, se->time_waits, done, failed, taken_over,
+		       parity[0], parity[1], search_quantile(s[0], done, 2, 50),
+		       search_quantile(s[0], done, 2, 99),
+		       search_quantile(s[0], done, 0, 50),
+		       search_quantile(s[0], done, 0, 99),
+		       search_quantile(s[0], done, 1, 50),
+		       search_quantile(s[0], done, 1, 99),
+		       search_quantile(s[1], done, 0, 50),
+		       search_quantile(s[1], done, 1, 50));
+	else
+		printf("connect(): %.1f us (99 %%: %.1f us), %" PRId64
+		       " ports looked at; where all are free: %.1f us\n",
+		       (double)search_quantile(s[0], done, 0, 50) / 1e3,
+		       (double)search_quantile(s[0], done, 0, 99) / 1e3,
+		       search_quantile(s[0], done, 2, 50),
+		       (double)search_quantile(s[1], done, 0, 50) / 1e3);
+	flush_stdout();
+	free(s[0]);
+	free(s[1]);
+}
+
+/* search - the steps that stdin asks for, until its end or a signal */
+static int search(const struct client *cl)
+{
+	static struct search se;
+	char line[32];
+
+	se.cl = cl;
+	se.to[0] = se.to[1] = cl->peer;
+	addr_set_port(&se.to[1], (in_port_t)(addr_port(&cl->peer) + 1));
+	search_range(&se);
+	for (int i = 0; i < 2; i++)
+		se.listener[i] = search_listen(&se.to[i]);
+	while (!conv_stop && fgets(line, sizeof(line), stdin)) {
+		line[strcspn(line, "\n")] = '\0';
+		if (!strcmp(line, "time"))
+			search_time(&se);
+		else
+			search_fill(&se, (unsigned int)parse_long(
+						 "--search", line, 0, 100));
+	}
+	return EXIT_DONE;
+}
+
 int main(int argc, char **argv)
 {
 	static struct client cl = {.talk.speaks_first = true, .next_at = -1};
@@ -884,6 +1225,8 @@ int main(int argc, char **argv)
 	if (cl.bulk)
 		return bulk(&cl);
 	conv_setup(&cl.talk);
+	if (cl.search)
+		return search(&cl);
 	cl.talk.in_a_row = cl.talk.count != 1 && cl.talk.linger < 0;
 	converse(&cl);
 	return conv_end(&cl.talk);
