@@ -1,4 +1,4 @@
-# Makefile - builds the five programs, tests and installs the toolkit
+# Makefile - builds the six programs, tests and installs the toolkit
 #
 # `cc -o NAME NAME.c -lpthread` builds each program as well: one file and
 # net.h is all there is to one.  CC, CPPFLAGS, CFLAGS, LDFLAGS and LDLIBS are
@@ -15,7 +15,7 @@ WARNINGS = -Wall -Wextra -Wpedantic -Wshadow
 # What the user sets comes last, and leaves the language alone.
 libs = -lpthread $(LDLIBS)
 build_flags = -std=gnu11 $(WARNINGS) $(CPPFLAGS) $(CFLAGS)
-programs := $(patsubst %.c,%,$(wildcard rtest.c server.c client.c wire.c forge.c))
+programs := $(patsubst %.c,%,$(wildcard rtest.c server.c client.c wire.c forge.c peek.c))
 tests := $(wildcard tests/*.t)
 c_files = $(wildcard *.c tests/*.c tests/bench/*.c tests/fuzz/*.c)
 benches = $(patsubst %.c,%,$(wildcard tests/bench/*.c))

@@ -1,5 +1,5 @@
 /*
- * net.h - what rtest, server, client, wire and forge share: numbers and
+ * net.h - what rtest, server, client, wire, forge and peek share: numbers and
  * addresses from the command line, errors, the clock, JSON lines, and the
  * TCP states under the names that ss prints.
  *
