@@ -429,6 +429,26 @@ static const char *row_state(const struct row *r)
 	return r->state == TCP_CLOSE ? "BOUND" : state_name(r->state);
 }
 
+/*
+ * end_str - as addr_str(), without getnameinfo(): there may be hundreds of
+ * thousands; only a link-local address has its interface's name
+ */
+static const char *end_str(const struct addr *a, char *buf)
+{
+	char host[INET6_ADDRSTRLEN];
+
+	if (a->sa.sa_family == AF_INET6 && a->in6.sin6_scope_id)
+		return addr_str(a, buf);
+	if (a->sa.sa_family == AF_INET6)
+		inet_ntop(AF_INET6, &a->in6.sin6_addr, host, sizeof(host));
+	else
+		inet_ntop(AF_INET, &a->in.sin_addr, host, sizeof(host));
+	snprintf(buf, ADDR_STRLEN,
+		 a->sa.sa_family == AF_INET6 ? "[%s]:%u" : "%s:%u", host,
+		 (unsigned int)addr_port(a));
+	return buf;
+}
+
 /* switch_str - 0, 1, or @unknown for -1 */
 static const char *switch_str(int on, const char *unknown)
 {
@@ -441,8 +461,8 @@ static void print_row(const struct row *r, bool json)
 	const char *none = json ? "null" : "-";
 	char left[24], pid[24];
 
-	addr_str(&r->local, local);
-	addr_str(&r->peer, peer);
+	end_str(&r->local, local);
+	end_str(&r->peer, peer);
 	snprintf(left, sizeof(left), "%" PRId64, r->left);
 	snprintf(pid, sizeof(pid), "%ld", r->pid);
 	printf(json ? "{\"event\":\"socket\",\"state\":\"%s\","

@@ -1,0 +1,385 @@
+#!/usr/bin/env bash
+# scripts/why: its options and answers; that it changes nothing; and that it is
+# right before every call of the grids.
+. "${0%/*}/tap.bash"
+
+export RTEST_BIN=${RTEST_BIN:-$PWD}
+why=$PWD/scripts/why
+
+# --- options and bad input ---
+# refused REGEX ARGUMENTS...: usage error: one line, exit 2, nothing on stdout.
+refused() {
+	local regex=$1
+	shift
+	run "$why" "$@"
+	is "why $*: exit code" 2 "$status"
+	like "why $*: says why" "^why: $regex" "$err"
+	is "why $*: in one line" 1 "$(wc -l <"$tmp/.err")"
+	is "why $*: nothing on stdout" '' "$out"
+}
+refused 'what is it: connect or bind'
+refused "it is connect or bind, not 'listen'" listen 80
+refused "unknown option '-x'" bind -x 80
+refused "unknown option '--tries'" bind --tries 80
+refused 'bind wants ADDR:PORT' bind
+refused "bind wants ADDR:PORT, not also '81'" bind 80 81
+refused 'connect wants' connect
+refused 'connect wants .*, not also' connect 127.0.0.1 127.0.0.1:80 127.0.0.1:81
+refused "'127.0.0.1' has no port" connect 127.0.0.1
+refused "'127.0.0.1' has no port" bind 127.0.0.1
+refused "'::1' has no port" bind ::1
+refused "'127.0.0.1:' has no port" connect 127.0.0.1:
+refused "'127.0.0.1:0' wants a port from 1 to 65535, not '0'" connect 127.0.0.1:0
+refused "'127.0.0.1:65536' wants a port from 0 to 65535" bind 127.0.0.1:65536
+refused "'127.0.0.1:http' wants a port" connect 127.0.0.1:http
+refused "-b wants a port from 0 to 65535, not '-1'" connect -b -1 127.0.0.1:80
+refused '-b wants a value' connect -b
+refused 'bind has its port in ADDR:PORT' bind -b 80 127.0.0.1:80
+refused '-b 1 and .* are different ports' connect -b 1 127.0.0.1:2 127.0.0.1:80
+refused "PEER: '256.0.0.1' is not an address" connect 256.0.0.1:80
+refused "PEER: '1.2.3' is not an address" connect 1.2.3:80
+refused "ADDR: '::g' is not an address" bind '[::g]:80'
+refused "ADDR: '1:2:3' is not an address" bind '[1:2:3]:80'
+refused "ADDR: 'a b' is not an address" bind 'a b:80'
+# shellcheck disable=SC2016 # a hostile name, as it is
+refused 'ADDR: .* is not an address' bind '$(id):80'
+refused 'LOCAL .* and PEER are not both IPv4' connect ::1 127.0.0.1:80
+refused '--old wants reuseaddr, reuseport or timestamps' bind --old linger=1 80
+refused '--old wants reuseaddr, reuseport or timestamps' bind --old=reuseaddr=2 80
+refused '--old wants a value' bind 80 --old
+
+run "$why" --help
+is "--help: exit code" 0 "$status"
+like "--help: on stdout" '^usage: why connect' "$out"
+run "$why" --version
+like "--version" '^why [0-9.]+$' "$out"
+is "--version: as the programs'" "${out#why }" "$("$RTEST_BIN/peek" --version | sed 's/peek //')"
+run "$why" bind no-such-host.invalid:80
+is "a name that nobody has: exit code" 1 "$status"
+like "a name that nobody has: says so" "^why: ADDR: 'no-such-host.invalid': no such host" "$err"
+run env RTEST_BIN="$tmp" "$why" bind 80
+is "no peek: exit code" 1 "$status"
+like "no peek: says what to do" "^why: $tmp/peek is missing: run make" "$err"
+run bash -c "'$why' bind 127.0.0.1:65000 >/dev/full"
+is "stdout full: exit code" 1 "$status"
+like "stdout full: says so" '^why: cannot write to standard output' "$err"
+
+# --- answers, and the calls themselves ---
+# In a sandbox of their own; each line is what was asked, the answer, the
+# outcome of --try, and the exit code.
+cat >"$tmp/facts" <<'END'
+cd "$RTEST_BIN" || exit
+# ask ARGUMENTS...
+ask() {
+	local said
+	said=$("$why" --try -q "$@" 2>&1)
+	printf '%s|%s|%s\n' "$*" "${said//$'\n'/|}" "$?"
+}
+# up STATE PORT: waits until there is such a socket.
+up() {
+	local i
+	for ((i = 0; i < 1000; i++)); do
+		[[ $(./peek "$2") == *"$1 "* ]] && return
+		sleep 0.02
+	done
+	echo "no $1 on $2"
+}
+ipv4=/proc/sys/net/ipv4
+set_sysctl() { echo "$2" >"$ipv4/$1"; }
+ip addr add 10.1.1.1/24 dev lo
+
+./server -n 0 -d -T 127.0.0.1 8081 </dev/null 2>/dev/null &
+./server -n 0 -d -A :: 8082 </dev/null 2>/dev/null &
+./server -o -A 8084 </dev/null &
+./server -o 8085 </dev/null &
+./server -q 0 -O 86400 127.0.0.1 8083 </dev/null &
+up LISTEN 8081; up LISTEN 8082; up BOUND 8084; up BOUND 8085; up LISTEN 8083
+./client -H -b 1083 127.0.0.1 8083 >/dev/null &
+up ESTAB 1083
+
+ask bind 127.0.0.1:8080
+ask bind 127.0.0.1:8081
+ask bind -A 127.0.0.1:8081
+ask bind -T 127.0.0.1:8081
+ask bind -A -T 0.0.0.0:8081
+ask bind 127.0.0.2:8081
+ask bind :8081
+ask bind '*:8081'
+ask bind '[::1]:8081'
+ask bind 127.0.0.1:8082
+ask bind '[::ffff:127.0.0.1]:8082'
+ask bind '[::ffff:7f00:1]:8082'
+ask bind '[::1]:8082'
+ask bind 8084
+ask bind -A 8084
+ask bind -A 8085
+ask bind 192.0.2.7:8080
+ask bind '[2001:db8:0::7]:8080'
+ask bind '[fe80::7]:8080'
+ask bind '[ff02::1]:8080'
+ask bind 224.0.0.1:8080
+set_sysctl ip_nonlocal_bind 1
+ask bind 192.0.2.7:8080
+set_sysctl ip_nonlocal_bind 0
+ask bind 0
+ask connect 127.0.0.1:8081
+ask connect 127.0.0.1:8080
+ask connect 127.0.0.2:8081
+ask connect 0.0.0.0:8082
+ask connect '[::]:8082'
+ask connect '[0:0::1]:8082'
+ask connect '[::ffff:127.0.0.1]:8082'
+ask connect ::1 '[::1]:8082'
+ask connect 10.1.1.1:8082
+ask connect 10.1.1.1 10.1.1.1:8082
+ask connect 10.1.1.1:1084 10.1.1.1:8082
+ask connect 10.2.1.7 10.1.1.1:8082
+ask connect 192.0.2.1:80
+ask connect '[2001:db8::1]:80'
+ask connect '[fe80::1]:80'
+ask connect 224.0.0.1:80
+# --try would wait ten seconds.
+echo "full|$("$why" -q connect 127.0.0.1:8083)|$(./client -t 0.5 127.0.0.1 8083 2>&1)"
+ask connect -b 1083 127.0.0.1:8083
+ask connect -b 8081 127.0.0.1:8082
+ask connect -A -b 8084 127.0.0.1:8082
+ask connect -b 1090 127.0.0.1:1090
+set_sysctl ip_local_port_range '40000 40000'
+./server -o 127.0.0.1 40000 </dev/null &
+up BOUND 40000
+ask connect 127.0.0.1:8082
+ask connect 127.0.0.1 127.0.0.1:8082
+ask connect 127.0.0.2 127.0.0.1:8082
+ask bind 127.0.0.1:0
+set_sysctl ip_local_port_range '40000 40001'
+ask connect 127.0.0.1:8082
+set_sysctl ip_local_reserved_ports 40001
+ask connect 127.0.0.1:8082
+kill $(jobs -p)
+END
+run scripts/sandbox -- env why="$why" bash "$tmp/facts"
+is "facts: nothing on stderr" '' "$err"
+like "a full accept queue" $'\nfull\\|connect fails with ETIMEDOUT\\|client: [^\n]*(deadline|time)' "$out"
+while IFS='|' read -r what want; do
+	got=$(grep -F -m 1 "$what|" <<<"$out"$'\n')
+	out=${out/"$got"/} # some are asked again under another sysctl
+	case $want in
+	ok) want="(bind|connect) would succeed\|tried: (bind|connect) succeeded\|0" ;;
+	*) want="(bind|connect) fails with $want\|tried: (bind|connect) failed with $want\|1" ;;
+	esac
+	if [[ $what == *::* && $what != *::ffff* && ! -e /proc/net/if_inet6 ]]; then
+		skip "$what" "this machine has no IPv6"
+		continue
+	fi
+	[[ $got =~ ^[^|]*\|$want$ ]]
+	verdict $? "$what: $want" || note "got: $got"
+done <<'END'
+bind 127.0.0.1:8080|ok
+bind 127.0.0.1:8081|EADDRINUSE
+bind -A 127.0.0.1:8081|EADDRINUSE
+bind -T 127.0.0.1:8081|ok
+bind -A -T 0.0.0.0:8081|ok
+bind 127.0.0.2:8081|ok
+bind :8081|EADDRINUSE
+bind *:8081|EADDRINUSE
+bind [::1]:8081|ok
+bind 127.0.0.1:8082|EADDRINUSE
+bind [::ffff:127.0.0.1]:8082|EADDRINUSE
+bind [::ffff:7f00:1]:8082|EADDRINUSE
+bind [::1]:8082|EADDRINUSE
+bind 8084|EADDRINUSE
+bind -A 8084|ok
+bind -A 8085|EADDRINUSE
+bind 192.0.2.7:8080|EADDRNOTAVAIL
+bind [2001:db8:0::7]:8080|EADDRNOTAVAIL
+bind [fe80::7]:8080|EINVAL
+bind [ff02::1]:8080|EINVAL
+bind 224.0.0.1:8080|ok
+bind 192.0.2.7:8080|ok
+bind 0|ok
+connect 127.0.0.1:8081|ok
+connect 127.0.0.1:8080|ECONNREFUSED
+connect 127.0.0.2:8081|ECONNREFUSED
+connect 0.0.0.0:8082|ok
+connect [::]:8082|ok
+connect [0:0::1]:8082|ok
+connect [::ffff:127.0.0.1]:8082|ok
+connect ::1 [::1]:8082|ok
+connect 10.1.1.1:8082|ok
+connect 10.1.1.1 10.1.1.1:8082|ok
+connect 10.1.1.1:1084 10.1.1.1:8082|ok
+connect 10.2.1.7 10.1.1.1:8082|EADDRNOTAVAIL
+connect 192.0.2.1:80|ENETUNREACH
+connect [2001:db8::1]:80|ENETUNREACH
+connect [fe80::1]:80|EINVAL
+connect 224.0.0.1:80|ENETUNREACH
+connect -b 1083 127.0.0.1:8083|EADDRINUSE
+connect -b 8081 127.0.0.1:8082|EADDRINUSE
+connect -A -b 8084 127.0.0.1:8082|ok
+connect -b 1090 127.0.0.1:1090|ok
+connect 127.0.0.1:8082|EADDRNOTAVAIL
+connect 127.0.0.1 127.0.0.1:8082|EADDRINUSE
+connect 127.0.0.2 127.0.0.1:8082|ok
+bind 127.0.0.1:0|EADDRINUSE
+connect 127.0.0.1:8082|ok
+connect 127.0.0.1:8082|EADDRNOTAVAIL
+END
+
+# --- a TIME-WAIT, in full ---
+cat >"$tmp/story" <<'END'
+cd "$RTEST_BIN" || exit
+up() {
+	local i
+	for ((i = 0; i < 1000; i++)); do
+		[[ $(./peek "$2") == *"$1 "* ]] && return
+		sleep 0.02
+	done
+	echo "no $1 on $2"
+}
+state() {
+	ss -HOtan | awk '{ print $1, $4, $5 }' | sort
+	grep -h ^TcpExt /proc/net/netstat | cut -d ' ' -f 1-80
+	cat /proc/sys/net/ipv4/{tcp,ip}_* 2>/dev/null
+}
+./server -n 0 -d -A 127.0.0.1 44400 </dev/null >/dev/null &
+up LISTEN 44400
+./client -A -b 44401 -c 127.0.0.1 44400
+up TIME-WAIT 44401
+./client -c -n 4 127.0.0.1 44400
+state >"$tmp/before"
+echo "== undecided"
+"$why" connect -A -b 44401 127.0.0.1:44400
+echo "exit $?"
+echo "== had it"
+"$why" connect -A -b 44401 --old reuseaddr=1 127.0.0.1:44400
+echo "exit $?"
+echo "== had it not"
+"$why" connect -A -b 44401 --old reuseaddr=0 127.0.0.1:44400
+echo "exit $?"
+echo "== not again"
+"$why" connect -b 44401 127.0.0.1:44400
+echo "== it may help"
+"$why" connect -b 44401 --old timestamps=1 127.0.0.1:44400
+echo "== stamped"
+"$why" -q connect -A -b 44401 --old=reuseaddr=1 --old=timestamps=1 127.0.0.1:44400
+echo "== the row of ss"
+"$why" -q connect -A --old reuseaddr=1 127.0.0.1:44401 127.0.0.1:44400
+echo "== listener"
+"$why" bind -A 127.0.0.1:44400
+state >"$tmp/after"
+cmp "$tmp/before" "$tmp/after" && echo "nothing has changed"
+echo "== tried"
+"$why" -q --try connect -A -b 44401 127.0.0.1:44400
+echo "exit $?"
+echo "== range"
+echo 44401 44401 >/proc/sys/net/ipv4/ip_local_port_range
+"$why" connect 127.0.0.1:44400
+kill $(jobs -p)
+END
+# On one CPU: on two, a loopback may deliver out of order, and a late ACK ends
+# the TIME-WAIT (try_arm in scripts/lib/trial).
+read -r _ cpu < <(grep ^Cpus_allowed_list: /proc/self/status)
+run scripts/sandbox tcp_timestamps=0 -- taskset -c "${cpu%%[,-]*}" \
+	env why="$why" tmp="$tmp" bash "$tmp/story"
+is "story: nothing on stderr" '' "$err"
+# chapter NAME: $part is what came behind that heading.
+chapter() {
+	part=${out#*"== $1"$'\n'}
+	part=${part%%$'\n=='*}
+}
+chapter undecided
+like "what cannot be seen: in the first line" \
+	'^connect fails with EADDRINUSE \(EADDRNOTAVAIL if the old socket had SO_REUSEADDR\)
+' "$part"
+like "what cannot be seen: how to tell it" '--old reuseaddr=1' "$part"
+like "what cannot be seen: what it would be then" 'it would fail with EADDRNOTAVAIL' "$(tr -s ' \n' ' ' <<<"$part")"
+like "what cannot be seen: exit code" 'exit 1$' "$part"
+chapter "had it"
+like "TIME-WAIT: the first line" '^connect fails with EADDRNOTAVAIL
+' "$part"
+like "TIME-WAIT: the call" 'call +bind\(\) to 0.0.0.0:44401 succeeds; connect\(\) to 127.0.0.1:44400' "$part"
+like "TIME-WAIT: the row of ss" 'in the way TIME-WAIT 0 0 127.0.0.1:44401 127.0.0.1:44400' "$part"
+like "TIME-WAIT: nobody holds it" 'No process holds it: the kernel keeps it for [1-6][0-9]* s more' "$part"
+like "TIME-WAIT: the function" 'rule +tcp_twsk_unique: no timestamp was recorded' "$part"
+like "TIME-WAIT: the RFC" 'RFC 9293' "$part"
+like "TIME-WAIT: the sysctls" 'Linux [^ ]*, tcp_timestamps=0, tcp_tw_reuse=[0-2]' "$part"
+like "TIME-WAIT: the safest way first" 'way out +1. Leave the local port to the kernel' "$part"
+like "TIME-WAIT: every way has its price" '2. Wait [0-9]+ s.*Price: the time' "$part"
+is "every way has its price" "$(grep -cE '(way out|^ {10}) +[0-9]\. ' <<<"$part")" "$(grep -c 'Price: ' <<<"$part")"
+is "no line is wider than 80 columns" '' "$(awk 'length > 80' "$tmp/.out")"
+chapter "had it not"
+like "--old: without SO_REUSEADDR" '^connect fails with EADDRINUSE
+' "$part"
+like "--old: bind() is the call" 'It does not come to connect' "$part"
+chapter "not again"
+like "without -A it is certain" '^connect fails with EADDRINUSE
+' "$part"
+unlike "without -A: it would not help here" 'Set SO_REUSEADDR' "$part"
+chapter "it may help"
+like "without -A: it may help where it would" 'Set SO_REUSEADDR \(-A\) before bind\(\), if the old socket had it' "$(tr -s ' \n' ' ' <<<"$part")"
+chapter stamped
+is "--old: timestamps" 'connect would succeed' "$part"
+chapter "the row of ss"
+is "LOCAL:PORT is as -b" 'connect fails with EADDRNOTAVAIL' "$part"
+chapter listener
+like "a listener: with its process" 'in the way LISTEN 0 5 127.0.0.1:44400 0.0.0.0:\* users:\(\("server",pid=[0-9]+' "$part"
+like "a listener: the way out names it" '1. End server, pid [0-9]+' "$part"
+like "it changes nothing" 'nothing has changed' "$part"
+chapter tried
+is "--try: what could not be seen is found out" \
+	"connect fails with EADDRINUSE (EADDRNOTAVAIL if the old socket had SO_REUSEADDR)
+tried: connect failed with EADDRNOTAVAIL: so the old socket had SO_REUSEADDR
+exit 1" "$part"
+chapter range
+like "a full range: the first line" '^connect fails with EADDRNOTAVAIL
+' "$part"
+like "a full range: the range" 'ip_local_port_range=44401-44401' "$part"
+like "a full range: ways out" 'Keep connections open' "$part"
+
+# Of another user's socket the process is not to be seen, and the options are not.
+if [ "$(id -u)" = 0 ]; then
+	cat >"$tmp/stranger" <<-'END'
+	cd "$RTEST_BIN" || exit
+	./server -o -A 8084 </dev/null &
+	until [[ $(./peek 8084) == BOUND* ]]; do sleep 0.02; done
+	chmod 755 "$tmp"
+	setpriv --reuid 65534 --regid 65534 --clear-groups -- "$why" bind -A 8084
+	setpriv --reuid 65534 --regid 65534 --clear-groups -- "$why" -q bind 127.0.0.1:80
+	kill $!
+	END
+	run scripts/sandbox -- env why="$why" tmp="$tmp" bash "$tmp/stranger"
+	like "another user's socket: undecided" '^bind fails with EADDRINUSE unless the old socket had SO_REUSEADDR' "$out"
+	like "another user's socket: says so" 'not to be seen: of user id 0; root sees all' "$(tr -s ' \n' ' ' <<<"$out")"
+	like "a low port" $'\nbind fails with EACCES$' "$out"
+else
+	skip "another user's socket" "only root can be two users"
+fi
+
+# --- the grids: before every call, why foretells its outcome ---
+# With RTEST_WHY an arm asks why, and is broken when it was wrong.
+grids=(client-close listen-restart wildcard-vs-address client-rebind
+	bind-vs-state not-yet-closed two-sides reuseport other-destination
+	reopen-after-restart tw-reuse tw-reuse-inbound)
+RTEST_WHY=1 scripts/lab run --format json "${grids[@]}" >"$tmp/grids" 2>"$tmp/.err" </dev/null
+is "grids: exit code" 0 $?
+is "grids: all of them" "${#grids[@]}" "$(wc -l <"$tmp/grids")"
+sed 's/{"arm":/\n&/g' "$tmp/grids" | grep '^{"arm":' >"$tmp/arms"
+is "grids: in no arm it was wrong" '' "$(grep '"ok":false' "$tmp/arms")"
+is "grids: it was asked in every arm" '' \
+	"$(grep -v '"observed":"skipped"' "$tmp/arms" | grep -vE '"why (bind|connect) [^"]*: (bind|connect) (would|fails)')"
+arms=$(wc -l <"$tmp/arms")
+((arms > 250))
+verdict $? "grids: these are many ($arms arms)"
+undecided=$(grep -c ' the old socket had' "$tmp/arms")
+((undecided && undecided < arms / 3))
+verdict $? "grids: few need to be told what the kernel does not show ($undecided)"
+
+# An answer that is wrong is found out.
+mkdir "$tmp/wrong"
+cp -r scripts "$tmp/wrong/"
+printf '#!/bin/sh\necho connect would succeed\n' >"$tmp/wrong/scripts/why"
+run env RTEST_WHY=1 "$tmp/wrong/scripts/lab" run --format json two-sides
+is "a wrong answer: exit code" 1 "$status"
+like "a wrong answer: said" 'connect would succeed; but it was EADDRNOTAVAIL' "$out"
+
+finish
