@@ -298,7 +298,7 @@ chapter "had it"
 like "TIME-WAIT: the first line" '^connect fails with EADDRNOTAVAIL
 ' "$part"
 like "TIME-WAIT: the call" 'call +bind\(\) to 0.0.0.0:44401 succeeds; connect\(\) to 127.0.0.1:44400' "$part"
-like "TIME-WAIT: the row of ss" 'in the way TIME-WAIT 0 0 127.0.0.1:44401 127.0.0.1:44400' "$part"
+like "TIME-WAIT: the row of ss" 'in the way TIME-WAIT 0 0 127.0.0.1:44401 127.0.0.1:44400 *timer:\(timewait,' "$(tr -s ' \n' ' ' <<<"$part")"
 like "TIME-WAIT: nobody holds it" 'No process holds it: the kernel keeps it for [1-6][0-9]* s more' "$part"
 like "TIME-WAIT: the function" 'rule +tcp_twsk_unique: no timestamp was recorded' "$part"
 like "TIME-WAIT: the RFC" 'RFC 9293' "$part"

@@ -1,0 +1,124 @@
+#!/usr/bin/env bash
+# peek: what it shows of sockets in every state, and its bad input.
+. "${0%/*}/tap.bash"
+
+export RTEST_BIN=${RTEST_BIN:-$PWD}
+peek=$RTEST_BIN/peek
+
+# refused REGEX ARGUMENTS...: usage error: one line, exit 2, nothing on stdout.
+refused() {
+	local regex=$1
+	shift
+	run "$peek" "$@"
+	is "peek $*: exit code" 2 "$status"
+	like "peek $*: says why" "^peek: $regex" "$err"
+	is "peek $*: in one line" 1 "$(wc -l <"$tmp/.err")"
+	is "peek $*: nothing on stdout" '' "$out"
+}
+refused 'PORT is wanted'
+refused "unknown option '-x'" -x 80
+refused "unknown option '--ports'" --ports 80
+refused "PORT wants a whole number from 1 to 65535, not '0'" 0
+refused "PORT wants a whole number from 1 to 65535, not '65536'" 65536
+refused "PORT wants a whole number from 1 to 65535, not ''" ''
+refused "PORT wants a whole number from 1 to 65535, not '81-82'" 80-81-82
+refused "PORT-PORT: the lower one first, not '81-80'" 81-80
+refused "PEERPORT wants a whole number from 0 to 65535, not '65536'" 80/65536
+refused "PEERPORT wants" 80/
+refused "PORT wants a port" 11111111111111111111111111111111111111
+refused "PORT wants" 80 x # before anything is printed
+run "$peek" --help
+is "--help: exit code" 0 "$status"
+like "--help: on stdout" '^usage: peek' "$out"
+run bash -c "'$peek' --help >/dev/full"
+is "stdout full: exit code" 1 "$status"
+like "stdout full: says so" '^peek: write to standard output: .*\[ENOSPC\]' "$err"
+
+# --- what it shows ---
+cat >"$tmp/sockets" <<'END'
+cd "$RTEST_BIN" || exit
+until_shown() {
+	local i
+	for ((i = 0; i < 1000; i++)); do
+		[[ $(./peek "$2") == *"$1 "* ]] && return
+		sleep 0.02
+	done
+	echo "no $1 on $2"
+}
+./server -A -n 0 -d 127.0.0.1 8080 </dev/null &
+server=$!
+./server -T :: 8081 </dev/null &
+./server -o -A -T 127.0.0.1 8082 </dev/null &
+bound=$!
+until_shown LISTEN 8080; until_shown LISTEN 8081; until_shown BOUND 8082
+./client -c -b 1080 127.0.0.1 8080
+until_shown TIME-WAIT 1080
+./client -H -b 1081 127.0.0.1 8080 >/dev/null &
+until_shown ESTAB 1081
+echo "server $server bound $bound"
+echo "== plain"
+./peek 8080/0 8081/0 8082 1080
+echo "== options"
+./peek -o 8080/0 8081/0 8082 1080
+echo "== spans"
+./peek 1080-1081 | cut -d ' ' -f 1,4,5 | sort
+echo "== peer"
+./peek 8080/1081 | cut -d ' ' -f 1,4,5
+echo "== none"
+./peek 8083
+echo "== json"
+./peek -j -o 8080/0 1080
+kill $(jobs -p)
+END
+# On one CPU, as the arms are (scripts/lib/trial).
+read -r _ cpu < <(grep ^Cpus_allowed_list: /proc/self/status)
+run scripts/sandbox -- taskset -c "${cpu%%[,-]*}" bash "$tmp/sockets"
+is "nothing on stderr" '' "$err"
+chapter() {
+	part=${out#*"== $1"$'\n'}
+	part=${part%%'== '*}
+}
+read -r _ server _ bound <<<"$out"
+chapter plain
+like "a listener, with its backlog" '(^|
+)LISTEN 0 5 127\.0\.0\.1:8080 0\.0\.0\.0:0 - 0 - - - - -
+' "$part"
+like "a dual-stack listener" '(^|
+)LISTEN 0 5 \[::\]:8081 \[::\]:0 - 0 0 - - - -
+' "$part"
+like "a TIME-WAIT, with what is left of it" '(^|
+)TIME-WAIT 0 0 127\.0\.0\.1:1080 127\.0\.0\.1:8080 (60000|5[0-9]{4}|4[0-9]{4}) 0 - - - - -
+' "$part"
+if [ "$(uname -r | awk -F '[.-]' '{ print ($1 > 6 || ($1 == 6 && $2 >= 8)) }')" = 1 ]; then
+	like "a socket that is only bound" '(^|
+)BOUND 0 0 127\.0\.0\.1:8082 0\.0\.0\.0:0 - 0 - - - - -
+' "$part"
+	chapter options
+	like "-o: both options, of a bound socket" " 1 1 $bound server" "$part"
+else
+	skip "a socket that is only bound" "Linux before 6.8 does not show it"
+	skip "-o: both options, of a bound socket" "Linux before 6.8 does not show it"
+fi
+chapter options
+like "-o: SO_REUSEADDR and the process" "LISTEN 0 5 127\.0\.0\.1:8080 [^ ]* - 0 - 1 0 $server server" "$part"
+like "-o: SO_REUSEPORT" 'LISTEN 0 5 \[::\]:8081 [^ ]* - 0 0 0 1 [0-9]+ server' "$part"
+like "-o: of a TIME-WAIT nothing is known" 'TIME-WAIT .* 0 - - - - -' "$part"
+chapter spans
+is "a span of ports" 'ESTAB 127.0.0.1:1081 127.0.0.1:8080
+TIME-WAIT 127.0.0.1:1080 127.0.0.1:8080
+' "$part"
+chapter peer
+is "a peer's port" 'ESTAB 127.0.0.1:8080 127.0.0.1:1081
+' "$part"
+chapter none
+is "no socket, no line" '' "$part"
+chapter json
+like "-j: a listener" '\{"event":"socket","state":"LISTEN","recvq":0,"sendq":5,"local":"127\.0\.0\.1:8080","peer":"0\.0\.0\.0:0","left_ms":null,"uid":0,"v6only":null,"reuseaddr":1,"reuseport":0,"pid":[0-9]+,"command":"server"\}' "$part"
+like "-j: a TIME-WAIT" '"state":"TIME-WAIT",.*"left_ms":[0-9]+,.*"pid":null,"command":null\}' "$part"
+if command -v jq >/dev/null; then
+	is "-j: jq reads it" 2 "$(grep '^{' <<<"$part" | jq -r .event | grep -c socket)"
+else
+	skip "-j: jq reads it" "jq is not here"
+fi
+
+finish
