@@ -745,8 +745,8 @@ static int need_raw(int family, int type, int protocol, const char *what)
 
 	if (fd < 0 && (errno == EPERM || errno == EACCES))
 		die_errno(
-			"open a %s socket, which needs CAP_NET_RAW (be root, or use scripts/sandbox)",
-			what);
+			"open a %s socket, which needs CAP_NET_RAW (be root, or use %s)",
+			what, sandbox_command());
 	if (fd < 0)
 		die_errno("open a %s socket", what);
 	return fd;
@@ -1110,7 +1110,7 @@ static void help(void)
 	      "  -e MAC         ... to this hardware address\n"
 	      "  --anywhere     send to any address.  Without it, only loopback and\n"
 	      "                 10.0.0.0/16, 192.0.2.0/24, 198.51.100.0/24, 203.0.113.0/24,\n"
-	      "                 fd00::/16, 2001:db8::/32; inside scripts/sandbox, any\n"
+	      "                 fd00::/16, 2001:db8::/32; inside the sandbox, any\n"
 	      "\n"
 	      "Its answer, a segment from DST to SRC:\n"
 	      "  -r SECONDS     wait so long for it and print it, or 'silence'\n"
@@ -1122,7 +1122,7 @@ static void help(void)
 	      "  -h, --help     this text\n"
 	      "  --version      the version\n"
 	      "\n"
-	      "It needs CAP_NET_RAW: scripts/sandbox has it.  Silence is an observation and\n"
+	      "It needs CAP_NET_RAW: the sandbox has it.  Silence is an observation and\n"
 	      "exits 0; 1 is a refusal, 2 a wrong command line.\n"
 	      "\n"
 	      "The kernel that owns SRC takes part: it has no such connection, so it resets\n"
@@ -1356,8 +1356,8 @@ static void check_job(const struct job *j, bool counted)
 		char dst[ADDR_STRLEN];
 
 		die_usage(
-			"%s is neither loopback nor a lab address, and this is not scripts/sandbox: --anywhere sends nevertheless",
-			addr_str(&j->dst, dst));
+			"%s is neither loopback nor a lab address, and this is not %s: --anywhere sends nevertheless",
+			addr_str(&j->dst, dst), sandbox_command());
 	}
 }
 

@@ -15,6 +15,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <limits.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -154,6 +155,52 @@ die_usage(const char *fmt, ...)
 	va_end(ap);
 	fprintf(stderr, " (try '%s --help')\n", prog_name);
 	exit(EXIT_USAGE);
+}
+
+/* --- where the toolkit is ------------------------------------------------ */
+
+/*
+ * tool_path - where a script or another program of the toolkit would be
+ * @name: as "scripts/lab", seen from the folder that this program is in
+ *
+ * Links to the program are followed, so the source tree and an installed
+ * toolkit look the same from here.  Returns @path; an empty one, with errno,
+ * if the folder cannot be told.
+ */
+static inline char *tool_path(const char *name, char path[static PATH_MAX])
+{
+	ssize_t len = readlink("/proc/self/exe", path, PATH_MAX - 1);
+	size_t folder;
+
+	path[len > 0 ? len : 0] = '\0';
+	if (len <= 0)
+		return path;
+	folder = (size_t)(strrchr(path, '/') - path) + 1;
+	if (folder + strlen(name) >= PATH_MAX) {
+		errno = ENAMETOOLONG;
+		path[0] = '\0';
+		return path;
+	}
+	strcpy(path + folder, name);
+	return path;
+}
+
+/*
+ * is_installed - whether this is an installed toolkit, where the scripts are
+ * words of rtest: the scripts are beside the program, its source is not
+ */
+static inline bool is_installed(void)
+{
+	char path[PATH_MAX];
+
+	return !access(tool_path("scripts/sandbox", path), X_OK) &&
+	       access(tool_path("net.h", path), F_OK);
+}
+
+/* sandbox_command - what a user types to get scripts/sandbox */
+static inline const char *sandbox_command(void)
+{
+	return is_installed() ? "rtest sandbox" : "scripts/sandbox";
 }
 
 /*

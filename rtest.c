@@ -3,6 +3,9 @@
  * four-tuple, again and again.
  *
  *	rtest [options] PORT s|c
+ *	rtest COMMAND ...
+ *
+ * COMMAND is a script or a program of the toolkit: see run_command().
  *
  * A server listens on PORT; a client, bound to PORT+1, connects to it.  With
  * "s" the server closes each connection first, with "c" the client does.
@@ -29,6 +32,7 @@
  */
 #include "net.h"
 
+#include <ctype.h>
 #include <fcntl.h>
 #include <getopt.h>
 #include <limits.h>
@@ -38,6 +42,7 @@
 #include <signal.h>
 #include <stdatomic.h>
 #include <sys/epoll.h>
+#include <sys/stat.h>
 #include <sys/time.h>
 
 /*
@@ -339,8 +344,8 @@ static void explain(const struct rtest *t)
 	if (old_state(&t->client, &t->server) != TCP_TIME_WAIT)
 		why = "connect() did not fail: the client's end is not in "
 		      "TIME-WAIT (see net.ipv4.tcp_max_tw_buckets)";
-	snprintf(command, sizeof(command),
-		 "scripts/sandbox tcp_timestamps=0 -- ./rtest %u c",
+	snprintf(command, sizeof(command), "%s tcp_timestamps=0 -- %s %u c",
+		 sandbox_command(), is_installed() ? "rtest" : "./rtest",
 		 (unsigned int)addr_port(&t->server));
 	if (t->json) {
 		printf("{\"event\":\"note\"");
@@ -788,6 +793,7 @@ static void fill_standard_fds(void)
 static void help(void)
 {
 	printf("usage: rtest [options] PORT s|c\n"
+	       "       rtest COMMAND ...    lab, why, sandbox, server, client, wire, forge\n"
 	       "\n"
 	       "Connects to itself again and again with one fixed four-tuple: a server on\n"
 	       "PORT, a client bound to PORT+1.  s: the server closes first.  c: the client\n"
@@ -911,6 +917,54 @@ static void parse_options(struct rtest *t, int argc, char **argv)
 	parse_operands(t, argc - optind, argv + optind, address, client_port);
 }
 
+/*
+ * run_command - become the script or program @name of the toolkit
+ * @argv: its arguments, after one that is replaced by its path
+ *
+ * Returns if there is no such thing.
+ */
+static void run_command(const char *name, char **argv)
+{
+	static const char *const folders[] = {"scripts/", ""};
+	char tool[64], path[PATH_MAX];
+	struct stat st;
+
+	/* No path, and nothing hidden. */
+	if (name[strspn(name, "abcdefghijklmnopqrstuvwxyz")])
+		return;
+	for (int i = 0; i < 2; i++) {
+		if (snprintf(tool, sizeof(tool), "%s%s", folders[i], name) >=
+		    (int)sizeof(tool))
+			return;
+		if (!*tool_path(tool, path))
+			die_errno("/proc/self/exe");
+		if (stat(path, &st) || !S_ISREG(st.st_mode) ||
+		    access(path, X_OK))
+			continue;
+		argv[0] = path;
+		execv(path, argv);
+		die_errno("run %s", path);
+	}
+}
+
+/*
+ * find_command - what the command line asks for when it is not rtest itself:
+ * rtest-NAME is a link to this program, and no PORT begins with a letter
+ */
+static void find_command(char **argv)
+{
+	const char *own = argv[0] ? strrchr(argv[0], '/') : NULL;
+	const char *name = argv[0] ? argv[1] : NULL;
+
+	own = own ? own + 1 : argv[0];
+	if (own && !strncmp(own, "rtest-", 6) && own[6])
+		run_command(own + 6, argv);
+	if (!name || !isalpha((unsigned char)*name))
+		return;
+	run_command(name, argv + 1);
+	die_usage("'%s' is neither a port nor a command", name);
+}
+
 int main(int argc, char **argv)
 {
 	static char server_str[ADDR_STRLEN], client_str[ADDR_STRLEN];
@@ -920,6 +974,7 @@ int main(int argc, char **argv)
 			  .client_str = client_str};
 	pthread_t server;
 
+	find_command(argv);
 	fill_standard_fds();
 	signal(SIGPIPE, SIG_IGN);
 	parse_options(&t, argc, argv);

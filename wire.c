@@ -2243,8 +2243,8 @@ static int open_socket(int type)
 
 	if (fd < 0 && errno == EPERM) {
 		fprintf(stderr,
-			"%s: open a packet socket: it needs CAP_NET_RAW (run as root, or under scripts/sandbox) [EPERM]\n",
-			prog_name);
+			"%s: open a packet socket: it needs CAP_NET_RAW (run as root, or under %s) [EPERM]\n",
+			prog_name, sandbox_command());
 		exit(EXIT_REFUSED);
 	}
 	if (fd < 0)
