@@ -1,6 +1,7 @@
 # table.awk - the table at the end of `lab run`.
 # Input: NAME.tsv of every experiment, in order: name, group, sources, verdict,
-# condition, seconds, arms, ok, claim.  Variables: colour, kernel, seconds.
+# condition, seconds, arms, ok, claim.  Variables: colour, kernel, seconds,
+# and lab, what a user types to call it.
 {
 	experiments++
 	arms += $7
@@ -51,5 +52,5 @@ END {
 		if (f[5] != "")
 			wrap(in_words(f[4], f[5]), blank, blank)
 	}
-	printf "\n%d unexpected. Evidence: scripts/lab show NAME\n", unexpected
+	printf "\n%d unexpected. Evidence: %s show NAME\n", unexpected, lab
 }
