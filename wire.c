@@ -2630,6 +2630,7 @@ static void usage(FILE *f)
 	fputs("usage: wire [options] [IFACE]       watch TCP on IFACE (lo)\n"
 	      "       wire [options] -r FILE       ... in a pcap file ('-': stdin)\n"
 	      "Which segments:\n"
+	      "  -r FILE     those in this pcap file, not what crosses IFACE now\n"
 	      "  -p PORT     from or to this port (repeat for more)\n"
 	      "  -H HOST     from or to this address (repeat for more)\n"
 	      "  -c COUNT    stop after COUNT segments\n"
