@@ -40,7 +40,7 @@ everything() {
 
 	rm -rf "$here"
 	mkdir "$here"
-	for name in make prove nft tcpdump jq mktemp timeout stat sort mount grep sed; do
+	for name in make prove nft tcpdump jq mandoc mktemp timeout stat sort mount grep sed; do
 		fake "$name"
 	done
 	fake cc
@@ -146,6 +146,16 @@ asks dnf dnf 'dnf install -y gcc glibc-devel iproute util-linux perl-Test-Harnes
 asks apk apk 'apk add gcc musl-dev iproute2 util-linux perl-utils'
 asks pacman pacman 'pacman -S --needed --noconfirm gcc iproute2 util-linux perl'
 asks zypper zypper 'zypper --non-interactive install --no-recommends gcc glibc-devel iproute2 util-linux perl'
+
+# What a package manager has no package for is not asked of it.
+everything
+fake pacman
+rm "$here/mandoc"
+setup_in --full
+is 'no package for it: says so' '0:setup: nothing is missing that pacman has:' "$status:$out:$err"
+rm "$here/jq"
+setup_in -n --full
+is 'no package for it: the others are named' 'setup: missing: jq' "$(head -1 <<<"$out")"
 
 # Without root: sudo, else doas, else a line that says what to do.
 as_user() {
