@@ -1,0 +1,107 @@
+# shellcheck shell=bash
+# completion.bash - completion for bash: the commands, their options, the
+# experiments and their groups.  In the source tree: . scripts/lib/completion.bash
+#
+# Nothing is listed here.  Options come from --help, the experiments and their
+# groups from their files, found from where the command really is; so a new one
+# is completed at once, and without running the lab.
+
+# _rtest_options COMMAND...: its options, a line each: what the lines of its
+# help begin with.
+_rtest_options() {
+	"$@" --help 2>/dev/null </dev/null | awk '
+		/^ *-/ {
+			while (match($0, /^ *,? *--?[A-Za-z0-9][A-Za-z0-9-]*/)) {
+				option = substr($0, RSTART, RLENGTH)
+				sub(/^[ ,]*/, "", option)
+				print option
+				$0 = substr($0, RLENGTH + 1)
+				if ($0 !~ /^, /) break
+			}
+		}'
+}
+
+# _rtest_lab_words COMMAND...: list, show, run: the words after lab in its
+# usage.
+_rtest_lab_words() {
+	"$@" --help 2>/dev/null </dev/null | awk '
+		!NF { exit }
+		{ sub(/^usage:/, "") }
+		$1 == "lab" && $2 ~ /^[a-z]+$/ { print $2 }'
+}
+
+# _rtest: fills COMPREPLY; for rtest, and for each rtest-NAME.
+_rtest() {
+	local word=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]}
+	local path folder name first=1 words='' count
+	local -a command
+
+	COMPREPLY=()
+	path=$(type -P -- "${COMP_WORDS[0]/#\~/$HOME}") && path=$(readlink -f -- "$path") || return 0
+	folder=${path%/*}
+	[ -d "$folder/scripts" ] || folder=${folder%/*}
+	name=${COMP_WORDS[0]##*/} command=("${COMP_WORDS[0]/#\~/$HOME}")
+	case $name in
+	rtest-*) name=${name#rtest-} ;;
+	rtest)
+		if ((COMP_CWORD == 1)); then
+			for path in "$folder"/scripts/* "$folder"/{server,client,wire,forge}; do
+				[ -f "$path" ] && [ -x "$path" ] && words+=" ${path##*/}"
+			done
+			[[ $word != -* ]] || words=$(_rtest_options "${command[@]}")
+			mapfile -t COMPREPLY < <(compgen -W "$words" -- "$word")
+			return
+		fi
+		if [[ ${COMP_WORDS[1]} == [a-z]* ]]; then
+			name=${COMP_WORDS[1]} first=2
+			command+=("$name")
+		fi
+		;;
+	esac
+	# Behind the command of the sandbox nothing is known.
+	case $name:$previous in
+	lab:--format) words='term tap json' ;;
+	lab:--out | wire:-w | wire:-r)
+		mapfile -t COMPREPLY < <(compgen -f -- "$word")
+		compopt -o filenames 2>/dev/null
+		return
+		;;
+	wire:*)
+		[[ $word == -* ]] && words=$(_rtest_options "${command[@]}") ||
+			words=$(cd /sys/class/net 2>/dev/null && echo *)
+		;;
+	lab:*)
+		count=$((COMP_CWORD - first))
+		if [[ $word == -* ]]; then
+			words=$(_rtest_options "${command[@]}")
+		elif ((count == 0)); then
+			words=$(_rtest_lab_words "${command[@]}")
+		else
+			words=$(cd "$folder/scripts/experiments" 2>/dev/null && echo *)
+			[ "${COMP_WORDS[first]}" != run ] ||
+				words+=" $(sed -n 's/^group[[:space:]]*//p' "$folder"/scripts/experiments/* 2>/dev/null | sort -u)"
+			[ "${COMP_WORDS[first]}" != list ] || words=
+		fi
+		;;
+	sandbox:*)
+		if [[ $word == -* ]]; then
+			words=$(_rtest_options "${command[@]}")
+		else
+			mapfile -t COMPREPLY < <(compgen -c -- "$word")
+			for path in /proc/sys/net/ipv4/"$word"*; do
+				[ -f "$path" ] && COMPREPLY+=("${path##*/}=")
+			done
+			return
+		fi
+		;;
+	why:*)
+		[[ $word == -* ]] && words=$(_rtest_options "${command[@]}")
+		((COMP_CWORD > first)) || words+=' connect bind'
+		;;
+	*) [[ $word != -* ]] || words=$(_rtest_options "${command[@]}") ;;
+	esac
+	mapfile -t COMPREPLY < <(compgen -W "$words" -- "$word")
+}
+
+complete -F _rtest rtest rtest-lab rtest-sandbox rtest-why rtest-server \
+	rtest-client rtest-wire rtest-forge
