@@ -89,40 +89,112 @@ fuzz: all ## feed wire hostile input
 	@if [ -x tests/fuzz/run ]; then tests/fuzz/run; \
 	else echo 'make fuzz: there is nothing to run yet'; fi
 
-# Programs and scripts keep their layout under share/rtest, and find each other
-# there.  On the PATH each is called rtest-NAME, as "server" or "why" would
-# clash; only rtest itself is called rtest.
-share = $(PREFIX)/share/rtest
+# Programs and scripts keep their layout under lib/rtest, and find each other
+# there as they do here.  On the PATH are links: rtest is the program, which
+# finds `rtest lab` and the like beside itself, and so do the links to it that
+# are named after a script, rtest-lab.  "server" or "why" alone would clash.
+libdir ?= $(PREFIX)/lib
+mandir ?= $(PREFIX)/share/man
+bashcompdir ?= $(PREFIX)/share/bash-completion/completions
+docdir ?= $(PREFIX)/share/doc/rtest
+private = $(libdir)/rtest
+# Links that stay right when the whole PREFIX is moved.
+link = $(patsubst $(PREFIX)/%,../%,$(private))
 commands = $(notdir $(wildcard scripts/lab scripts/sandbox scripts/why))
-installed = $(programs) $(filter-out $(programs),$(commands))
+# peek is for why alone.
+on_path = rtest $(addprefix rtest-,$(filter-out rtest peek,$(programs)) $(commands))
+pages = $(on_path:%=docs/man/%.1)
+documents = README.md $(wildcard docs/*.md)
+
+# make_folder makes a folder, with those above it, and writes each that was not
+# there into the file $$made: uninstall removes those and no others.
+make_folder = make_folder() { [ -d "$$1" ] || { make_folder "$${1%/*}" && \
+	mkdir "$$1" && chmod 755 "$$1" && printf '%s\n' "$${1\#'$(DESTDIR)'}" >>"$$made"; }; }
 
 install: all ## install to DESTDIR and PREFIX (/usr/local)
-	@mkdir -p '$(DESTDIR)$(PREFIX)/bin' '$(DESTDIR)$(share)'
-	cp $(programs) '$(DESTDIR)$(share)'
-	cp -R scripts '$(DESTDIR)$(share)'
-	@set -e; for name in $(installed); do \
-		case " $(programs) " in \
-		*" $$name "*) path=$$name ;; \
-		*) path=scripts/$$name ;; \
+	@case '$(DESTDIR)$(PREFIX)' in /*) ;; *) \
+		echo 'make install: DESTDIR and PREFIX must be absolute' >&2; exit 1 ;; esac
+	@set -e; umask 022; made=$$(mktemp); trap 'rm -f "$$made"' EXIT; $(make_folder); \
+	to='$(DESTDIR)$(private)'; \
+	for folder in '$(PREFIX)/bin' '$(private)' '$(mandir)/man1' '$(bashcompdir)' '$(docdir)'; do \
+		make_folder "$(DESTDIR)$$folder"; \
+	done; \
+	install -m 755 $(programs) "$$to"; \
+	rm -rf "$$to/scripts"; cp -R scripts "$$to"; \
+	rm "$$to/scripts/lib/completion.bash"; \
+	find "$$to/scripts" -type d -exec chmod 755 {} +; \
+	find "$$to/scripts" -type f -perm -100 -exec chmod 755 {} +; \
+	find "$$to/scripts" -type f ! -perm -100 -exec chmod 644 {} +; \
+	install -m 644 $(pages) '$(DESTDIR)$(mandir)/man1'; \
+	install -m 644 $(documents) '$(DESTDIR)$(docdir)'; \
+	install -m 644 scripts/lib/completion.bash '$(DESTDIR)$(bashcompdir)/rtest'; \
+	for name in $(on_path); do \
+		case " $(programs:%=rtest-%) rtest " in \
+		*" $$name "*) target=$${name#rtest-} ;; \
+		*) target=rtest ;; \
 		esac; \
-		launcher='$(DESTDIR)$(PREFIX)/bin/'rtest-$${name}; \
-		[ $$name != rtest ] || launcher='$(DESTDIR)$(PREFIX)/bin/rtest'; \
-		printf '#!/bin/sh\nexec "%s" "$$@"\n' "$(share)/$$path" >"$$launcher"; \
-		chmod 755 "$$launcher"; \
-	done
+		ln -sf "$(link)/$$target" "$(DESTDIR)$(PREFIX)/bin/$$name"; \
+		[ $$name = rtest ] || ln -sf rtest "$(DESTDIR)$(bashcompdir)/$$name"; \
+	done; \
+	cat "$$made" >>"$$to/folders"; chmod 644 "$$to/folders"
 	@echo 'installed to $(DESTDIR)$(PREFIX)'
 
-uninstall: ## remove what install made
-	rm -rf '$(DESTDIR)$(share)'
-	rm -f '$(DESTDIR)$(PREFIX)/bin/rtest' \
-		$(foreach name,$(filter-out rtest,$(installed)),'$(DESTDIR)$(PREFIX)/bin/rtest-$(name)')
+uninstall: ## remove what install made, and the folders if they are empty
+	@set -e; to='$(DESTDIR)$(private)'; \
+	folders=$$(cat "$$to/folders" 2>/dev/null | sort -r || :); \
+	rm -rf "$$to"; \
+	rm -f $(foreach name,$(on_path),'$(DESTDIR)$(PREFIX)/bin/$(name)' \
+		'$(DESTDIR)$(bashcompdir)/$(name)') \
+		$(patsubst docs/man/%,'$(DESTDIR)$(mandir)/man1/%',$(pages)) \
+		$(foreach file,$(documents),'$(DESTDIR)$(docdir)/$(notdir $(file))'); \
+	printf '%s\n' "$$folders" | while IFS= read -r folder; do \
+		[ -z "$$folder" ] || rmdir '$(DESTDIR)'"$$folder" 2>/dev/null || :; \
+	done
+
+version = $(shell sed -n 's/^\#define RTEST_VERSION "\(.*\)"/\1/p' net.h)
+name = rtest-$(version)
+tarball = $(name).tar.gz
+dist_files = .ci .clang-format .gitignore .shellcheckrc Makefile README.md \
+	$(wildcard *.c) net.h debian docs scripts tests
+
+# What is committed; where there is no git, what is here.
+dist: ## make rtest-VERSION.tar.gz
+	@set -e; if [ -e .git ] && git rev-parse -q --verify HEAD >/dev/null 2>&1; then \
+		git archive --prefix='$(name)/' HEAD; \
+	else \
+		folder=$$(mktemp -d); trap 'rm -rf "$$folder"' EXIT; \
+		mkdir "$$folder/$(name)"; \
+		tar -cf - $(addprefix --exclude=,$(benches)) $(wildcard $(dist_files)) | \
+			tar -xf - -C "$$folder/$(name)"; \
+		tar -cf - -C "$$folder" '$(name)'; \
+	fi | gzip -n -9 >'$(tarball).new'
+	@gzip -t '$(tarball).new' && [ -s '$(tarball).new' ] && mv '$(tarball).new' '$(tarball)'
+	@echo '$(tarball)'
+
+# The package is built from the tarball, in a folder of its own.
+debdir = build/deb
+
+deb: ## make a Debian package in build/deb
+	@for tool in dpkg-buildpackage dh fakeroot; do \
+		command -v $$tool >/dev/null || { echo "make deb: $$tool is missing:" \
+			'apt-get install dpkg-dev debhelper fakeroot lintian' >&2; exit 1; }; \
+	done
+	rm -rf '$(debdir)'
+	mkdir -p '$(debdir)'
+	$(MAKE) -s dist tarball='$(debdir)/$(name).tar.gz'
+	tar -xzf '$(debdir)/$(name).tar.gz' -C '$(debdir)'
+	cd '$(debdir)/$(name)' && dpkg-buildpackage -us -uc -b
+	@if command -v lintian >/dev/null; then \
+		lintian -i --allow-root --fail-on error,warning '$(debdir)'/*.changes; \
+	else echo 'make deb: skipped: no lintian'; fi
+	@ls '$(debdir)'/*.deb
 
 clean: ## remove what was built
 	rm -rf build
-	rm -f $(programs) $(benches)
+	rm -f $(programs) $(benches) rtest-*.tar.gz
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 12
 
 .PHONY: all demo check lint sanitize sanitize-asan sanitize-tsan findings bench \
-	fuzz install uninstall clean help
+	fuzz install uninstall dist deb clean help
