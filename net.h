@@ -485,6 +485,8 @@ struct conv {
 	int fd;
 	uint64_t filler_left, sent, received; /* payload bytes */
 	size_t say_done, matched;
+	uint64_t rounds;  /* begun: see -r */
+	uint64_t earlier; /* times -x has come before its round */
 	struct addr local, peer;
 };
 
@@ -500,7 +502,8 @@ struct talk {
 	const char *say, *hear;
 	size_t *border; /* of @hear: see conv_hear() */
 	uint64_t filler;
-	uint64_t count; /* -n; 0: no limit */
+	uint64_t count;	 /* -n; 0: no limit */
+	uint64_t rounds; /* -r; 0: as many as the peer likes */
 
 	int64_t started; /* now_ns() at program start */
 	int status;	 /* the exit code so far */
@@ -530,7 +533,7 @@ struct conv_facts {
 static volatile sig_atomic_t conv_stop; /* SIGINT or SIGTERM came */
 static int conv_wake = -1; /* an eventfd, readable once conv_stop is set */
 
-#define CONV_OPTIONS "ATL:cw:hHdm:x:B:P:Q:n:vj"
+#define CONV_OPTIONS "ATL:cw:hHdm:x:r:B:P:Q:n:vj"
 #define CONV_HELP                                                                   \
 	"  -A         SO_REUSEADDR\n"                                               \
 	"  -T         SO_REUSEPORT\n"                                               \
@@ -550,6 +553,9 @@ static int conv_wake = -1; /* an eventfd, readable once conv_stop is set */
 	"  -d         do not read stdin: close after the peer did\n"                \
 	"  -m TEXT    say TEXT\n"                                                   \
 	"  -x TEXT    wait until TEXT has come; exit 1 if the peer closes before\n" \
+	"  -r ROUNDS  with -m and -x: say and hear so many times on each\n"         \
+	"             connection (1); 0: until the peer closes. Told of is the\n"   \
+	"             last round alone\n"                                           \
 	"  -B BYTES   send so many bytes, before -m's text; up to 2^40\n"           \
 	"  -P SECS    pause before the first read or write\n"                       \
 	"  -Q SECS    pause after the peer's FIN, before our close()\n"             \
@@ -955,6 +961,23 @@ static inline bool conv_may_speak(const struct talk *t, const struct conv *c)
 	return t->speaks_first || c->heard;
 }
 
+/* conv_arm_for - have epoll wait for these events on the socket; 0: for none */
+static inline void conv_arm_for(struct talk *t, struct conv *c, uint32_t events)
+{
+	struct epoll_event ev = {.events = events, .data.ptr = c};
+	int op = EPOLL_CTL_MOD;
+
+	if (events == c->armed)
+		return;
+	if (!c->armed)
+		op = EPOLL_CTL_ADD;
+	else if (!events)
+		op = EPOLL_CTL_DEL;
+	if (epoll_ctl(t->epfd, op, c->fd, &ev))
+		die_errno("epoll_ctl");
+	c->armed = events;
+}
+
 /*
  * conv_arm - have epoll wait for what the conversation waits for
  *
@@ -963,32 +986,23 @@ static inline bool conv_may_speak(const struct talk *t, const struct conv *c)
  */
 static inline void conv_arm(struct talk *t, struct conv *c)
 {
-	struct epoll_event ev = {.data.ptr = c};
-	int op = EPOLL_CTL_MOD;
+	uint32_t events = 0;
 
 	if (c->phase == CONV_CONNECTING)
-		ev.events = EPOLLOUT;
+		events = EPOLLOUT;
 	else if ((c->phase == CONV_TALKING || c->phase == CONV_LEAVING) &&
 		 !(c->eof && c->fin_sent))
-		ev.events = EPOLLERR;
+		events = EPOLLERR;
 	if (c->phase == CONV_TALKING && !c->eof)
-		ev.events |= EPOLLIN;
+		events |= EPOLLIN;
 	if (c->phase == CONV_TALKING &&
 	    ((!c->said && conv_may_speak(t, c)) || conv_relaying(t, c)))
-		ev.events |= EPOLLOUT;
-	if (ev.events == c->armed)
-		return;
-	if (!c->armed)
-		op = EPOLL_CTL_ADD;
-	else if (!ev.events)
-		op = EPOLL_CTL_DEL;
-	if (epoll_ctl(t->epfd, op, c->fd, &ev))
-		die_errno("epoll_ctl");
-	c->armed = ev.events;
+		events |= EPOLLOUT;
+	conv_arm_for(t, c, events);
 }
 
-/* conv_drop - close() without a word, and forget the conversation */
-static inline void conv_drop(struct talk *t, struct conv *c)
+/* conv_forget - close() without a word; the memory stays */
+static inline void conv_forget(struct talk *t, struct conv *c)
 {
 	conv_timer_stop(c);
 	conv_ring_del(&c->all);
@@ -998,6 +1012,12 @@ static inline void conv_drop(struct talk *t, struct conv *c)
 	if (t->relay_to == c)
 		t->relay_to = NULL;
 	close(c->fd);
+}
+
+/* conv_drop - close() without a word, and forget the conversation */
+static inline void conv_drop(struct talk *t, struct conv *c)
+{
+	conv_forget(t, c);
 	free(c);
 }
 
@@ -1033,6 +1053,47 @@ static inline void conv_close(struct talk *t, struct conv *c)
 		   .bytes = &was.received, .sent = &was.sent);
 }
 
+/* conv_last_round - after this one there is no other (-r) */
+static inline bool conv_last_round(const struct talk *t, const struct conv *c)
+{
+	return t->rounds && c->rounds >= t->rounds;
+}
+
+/* conv_listens - -x may still come, for this round or a later one */
+static inline bool conv_listens(const struct talk *t, const struct conv *c)
+{
+	return !c->heard || !conv_last_round(t, c);
+}
+
+/* conv_heard - -x has come */
+static inline void conv_heard(struct talk *t, struct conv *c)
+{
+	c->heard = true;
+	if (conv_last_round(t, c))
+		CONV_EVENT(t, "heard", .local = &c->local, .peer = &c->peer,
+			   .data = t->hear, .data_len = strlen(t->hear));
+}
+
+/*
+ * conv_next_round - begin another round (-r), if this one is over
+ *
+ * What a peer has said already that does not wait for its answers counts for
+ * the rounds to come; after its FIN only that counts.
+ */
+static inline void conv_next_round(struct talk *t, struct conv *c)
+{
+	if (!c->said || !c->heard || conv_last_round(t, c) ||
+	    (c->eof && !c->earlier))
+		return;
+	c->rounds++;
+	c->said = c->heard = false;
+	c->say_done = 0;
+	if (c->earlier) {
+		c->earlier--;
+		conv_heard(t, c);
+	}
+}
+
 /*
  * conv_hear - look for -x in what has come (Knuth, Morris, Pratt)
  *
@@ -1045,17 +1106,19 @@ static inline void conv_hear(struct talk *t, struct conv *c, const char *p,
 {
 	size_t len = strlen(t->hear);
 
-	for (; n && c->matched < len; n--, p++) {
+	for (; n && conv_listens(t, c); n--, p++) {
 		while (c->matched && t->hear[c->matched] != *p)
 			c->matched = t->border[c->matched - 1];
 		if (t->hear[c->matched] == *p)
 			c->matched++;
+		if (c->matched < len)
+			continue;
+		c->matched = 0;
+		if (c->heard)
+			c->earlier++;
+		else
+			conv_heard(t, c);
 	}
-	if (c->matched < len)
-		return;
-	c->heard = true;
-	CONV_EVENT(t, "heard", .local = &c->local, .peer = &c->peer,
-		   .data = t->hear, .data_len = len);
 }
 
 /* conv_take - @n bytes have come, in t->buf */
@@ -1064,11 +1127,12 @@ static inline void conv_take(struct talk *t, struct conv *c, size_t n)
 	uint64_t bytes = n;
 
 	c->received += n;
-	CONV_EVENT(t, "data", .local = &c->local, .peer = &c->peer,
-		   .bytes = &bytes, .data = t->buf, .data_len = n);
+	if (t->rounds == 1)
+		CONV_EVENT(t, "data", .local = &c->local, .peer = &c->peer,
+			   .bytes = &bytes, .data = t->buf, .data_len = n);
 	if (!t->json)
 		conv_out(t->buf, n);
-	if (!c->heard)
+	if (t->hear)
 		conv_hear(t, c, t->buf, n);
 }
 
@@ -1101,6 +1165,20 @@ static inline void conv_broken(struct talk *t, struct conv *c, const char *call,
 	conv_arm(t, c);
 }
 
+/*
+ * conv_unheard - the peer's FIN has come, and -x was missing
+ *
+ * With -r 0 it may come between two rounds.
+ */
+static inline bool conv_unheard(const struct talk *t, const struct conv *c)
+{
+	if (!t->hear)
+		return false;
+	if (!t->rounds)
+		return c->matched || (!c->heard && c->rounds == 1);
+	return !c->heard || c->rounds + c->earlier < t->rounds;
+}
+
 /* conv_eof - the peer's FIN has come */
 static inline void conv_eof(struct talk *t, struct conv *c)
 {
@@ -1108,7 +1186,7 @@ static inline void conv_eof(struct talk *t, struct conv *c)
 	conv_timer_stop(c);
 	CONV_EVENT(t, "eof", .local = &c->local, .peer = &c->peer,
 		   .bytes = &c->received);
-	if (!c->heard) {
+	if (conv_unheard(t, c)) {
 		char addr[ADDR_STRLEN];
 
 		fprintf(stderr, "%s: %s closed and did not say '%s' (-x)\n",
@@ -1116,8 +1194,9 @@ static inline void conv_eof(struct talk *t, struct conv *c)
 		CONV_EVENT(t, "unheard", .local = &c->local, .peer = &c->peer,
 			   .data = t->hear, .data_len = strlen(t->hear));
 		t->status = EXIT_REFUSED;
-		c->heard = c->said = true; /* nothing more will be */
 	}
+	if (!c->heard)
+		c->heard = c->said = true; /* nothing more will be */
 }
 
 /*
@@ -1186,8 +1265,9 @@ static inline bool conv_write(struct talk *t, struct conv *c)
 		t->relay_done += (size_t)n;
 	if (!c->said && !c->filler_left && !(t->say && t->say[c->say_done])) {
 		c->said = true;
-		CONV_EVENT(t, "sent", .local = &c->local, .peer = &c->peer,
-			   .bytes = &c->sent);
+		if (conv_last_round(t, c))
+			CONV_EVENT(t, "sent", .local = &c->local,
+				   .peer = &c->peer, .bytes = &c->sent);
 	}
 	return true;
 }
@@ -1201,7 +1281,7 @@ static inline bool conv_plain_close(const struct talk *t)
 /* conv_fin_due - is it time for shutdown(SHUT_WR)? */
 static inline bool conv_fin_due(const struct talk *t, const struct conv *c)
 {
-	if (c->fin_sent || !c->said)
+	if (c->fin_sent || !c->said || !conv_last_round(t, c))
 		return false;
 	if (t->close_first)
 		return c->heard && !conv_plain_close(t);
@@ -1233,6 +1313,8 @@ static inline bool conv_close_due(const struct talk *t, const struct conv *c)
  */
 static inline void conv_advance(struct talk *t, struct conv *c)
 {
+	if (c->phase == CONV_TALKING)
+		conv_next_round(t, c);
 	if (c->phase == CONV_TALKING && conv_fin_due(t, c)) {
 		if (shutdown(c->fd, SHUT_WR)) {
 			conv_broken(t, c, "shutdown", errno);
@@ -1269,6 +1351,22 @@ static inline void conv_begin(struct talk *t, struct conv *c)
 	conv_advance(t, c);
 }
 
+/* conv_add - take up a conversation for a socket; @c: all zero */
+static inline void conv_add(struct talk *t, struct conv *c, int fd,
+			    enum conv_phase phase)
+{
+	c->fd = fd;
+	c->phase = phase;
+	c->filler_left = t->filler;
+	c->said = !t->filler && !(t->say && *t->say);
+	c->heard = !t->hear;
+	c->rounds = 1;
+	conv_ring_add(&t->all, &c->all);
+	t->open++;
+	if (phase == CONV_CONNECTING)
+		t->connecting++;
+}
+
 /*
  * conv_new - a conversation for a socket
  * @phase: CONV_CONNECTING, or CONV_PAUSED before conv_begin()
@@ -1280,15 +1378,7 @@ static inline struct conv *conv_new(struct talk *t, int fd,
 
 	if (!c)
 		die_errno("memory for a connection");
-	c->fd = fd;
-	c->phase = phase;
-	c->filler_left = t->filler;
-	c->said = !t->filler && !(t->say && *t->say);
-	c->heard = !t->hear;
-	conv_ring_add(&t->all, &c->all);
-	t->open++;
-	if (phase == CONV_CONNECTING)
-		t->connecting++;
+	conv_add(t, c, fd, phase);
 	return c;
 }
 
@@ -1487,6 +1577,7 @@ static inline void conv_init(struct talk *t)
 	t->started = now_ns();
 	t->linger = -1;
 	t->count = 1;
+	t->rounds = 1;
 	conv_ring_init(&t->all);
 	for (int k = 0; k < CONV_TIMERS; k++) {
 		t->pause[k] = -1;
@@ -1548,6 +1639,9 @@ static inline bool conv_option(struct talk *t, int opt, const char *arg)
 	case 'x':
 		t->hear = arg;
 		return true;
+	case 'r':
+		t->rounds = (uint64_t)parse_long("-r", arg, 0, 1000000000);
+		return true;
 	case 'B':
 		t->filler = conv_parse_bytes("-B", arg);
 		return true;
@@ -1587,6 +1681,10 @@ static inline void conv_check(const struct talk *t)
 		die_usage("-w needs -c");
 	if (t->hear && !*t->hear)
 		die_usage("-x wants a text");
+	if (t->rounds != 1 && !(t->say && *t->say && t->hear))
+		die_usage("-r needs -m and -x");
+	if (t->rounds != 1 && t->filler)
+		die_usage("-r repeats -m and -x, not -B: choose one");
 }
 
 /*
