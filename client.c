@@ -40,7 +40,15 @@ static const char help[] =
 	"             both outside of net.ipv4.ip_local_port_range. Each line of\n"
 	"             stdin is a step: a number fills so many per cent of the range\n"
 	"             with TIME-WAITs to PORT; \"time\" times -n connections (200)\n"
-	"             to PORT, each beside one to PORT+1, where all ports are free\n";
+	"             to PORT, each beside one to PORT+1, where all ports are free\n"
+	"  --ages MS,MS,...\n"
+	"             at what age of a TIME-WAIT does connect() get its port? Each\n"
+	"             age has an address of its own: ADDR, and the ones behind it,\n"
+	"             which are this host's. client listens on PORT of all, makes a\n"
+	"             connection to each and closes it first; at that age it connects\n"
+	"             there once more. All ports but one should be out of reach: see\n"
+	"             -R, and net.ipv4.ip_local_port_range. Takes -R, -j, and -H,\n"
+	"             to keep what was connected until a signal comes\n";
 
 struct client {
 	struct talk talk;
@@ -48,6 +56,7 @@ struct client {
 	struct addr local;  /* what to bind() to, if @bind */
 	bool bind;	    /* -b, -p or -l */
 	bool bulk;	    /* --bulk */
+	const char *ages;   /* --ages */
 	const char *prefix; /* --bulk: -l */
 	bool no_port;	    /* -N */
 	uint32_t range;	    /* -R: HI << 16 | LO, as the kernel wants it */
@@ -121,14 +130,23 @@ static void check_search(struct client *cl, const bool *seen)
 		die_usage("--search wants -n from 1 to 1000000");
 }
 
+/* check_ages - the same for --ages, which takes -R, -j and -H */
+static void check_ages(const struct client *cl, const bool *seen)
+{
+	for (const char *p = "ATLcwhdmxBPQvnibplNt"; *p; p++)
+		if (seen[(unsigned char)*p])
+			die_usage("--ages does not take -%c", *p);
+	if (cl->peer.sa.sa_family != AF_INET)
+		die_usage("--ages wants an IPv4 ADDR");
+}
+
 /* parse - read the command line; a usage error ends the program */
 static void parse(struct client *cl, int argc, char **argv)
 {
-	static const struct option longs[] = {{"help", 0, NULL, 256},
-					      {"version", 0, NULL, 257},
-					      {"bulk", 0, NULL, 258},
-					      {"search", 0, NULL, 259},
-					      {NULL, 0, NULL, 0}};
+	static const struct option longs[] = {
+		{"help", 0, NULL, 256}, {"version", 0, NULL, 257},
+		{"bulk", 0, NULL, 258}, {"search", 0, NULL, 259},
+		{"ages", 1, NULL, 260}, {NULL, 0, NULL, 0}};
 	const char *addr = NULL, *port = NULL;
 	bool seen[128] = {false};
 	struct talk *t = &cl->talk;
@@ -147,6 +165,8 @@ static void parse(struct client *cl, int argc, char **argv)
 			cl->bulk = true;
 		else if (opt == 259)
 			cl->search = true;
+		else if (opt == 260)
+			cl->ages = optarg;
 		else if (opt == 'b' || opt == 'p')
 			port = optarg;
 		else if (opt == 'l')
@@ -174,9 +194,11 @@ static void parse(struct client *cl, int argc, char **argv)
 	cl->peer = parse_addr("ADDR", argv[optind],
 			      parse_port("PORT", argv[optind + 1]));
 	cl->prefix = addr;
-	if (cl->bulk && cl->search)
-		die_usage("--bulk and --search: choose one");
-	if (cl->search)
+	if (cl->bulk + cl->search + !!cl->ages > 1)
+		die_usage("--bulk, --search and --ages: choose one");
+	if (cl->ages)
+		check_ages(cl, seen);
+	else if (cl->search)
 		check_search(cl, seen);
 	else if (cl->bulk)
 		check_bulk(cl, seen);
@@ -1215,6 +1237,185 @@ static int search(const struct client *cl)
 	return EXIT_DONE;
 }
 
+/* --- --ages: when a port in TIME-WAIT is given out again ----------------- */
+
+#define AGES_MAX 1000 /* connections */
+
+/* One TIME-WAIT, and the attempt to use its port again. */
+struct aged {
+	struct addr peer;
+	int64_t age; /* ns, at which to try */
+	/* By now_ns(): it went into TIME-WAIT between these two. */
+	int64_t closing, closed;
+};
+
+/* ages_parse - the list of --ages; returns how many there are */
+static size_t ages_parse(const struct client *cl, struct aged *aged)
+{
+	uint32_t addr = ntohl(cl->peer.in.sin_addr.s_addr);
+	const char *p = cl->ages;
+	char number[8];
+
+	for (size_t n = 0;; n++) {
+		size_t len = strcspn(p, ",");
+
+		if (n == AGES_MAX)
+			die_usage("--ages takes %d ages at the most", AGES_MAX);
+		snprintf(number, sizeof(number), "%.*s", (int)len, p);
+		aged[n].age = parse_long("--ages", number, 0, 50000) *
+			      INT64_C(1000000);
+		aged[n].peer = cl->peer;
+		aged[n].peer.in.sin_addr.s_addr = htonl(addr + (uint32_t)n);
+		if (!p[len])
+			return n + 1;
+		p += len + 1;
+	}
+}
+
+/* ages_socket - an ordinary socket, which blocks */
+static int ages_socket(const struct client *cl)
+{
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	if (fd < 0)
+		die_errno("socket");
+	if (cl->range && setsockopt(fd, IPPROTO_IP, IP_LOCAL_PORT_RANGE,
+				    &cl->range, sizeof(cl->range)))
+		die_errno("IP_LOCAL_PORT_RANGE");
+	return fd;
+}
+
+/* ages_listen - on PORT of all addresses */
+static int ages_listen(const struct client *cl)
+{
+	struct addr any = cl->peer;
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	char text[ADDR_STRLEN];
+	int one = 1;
+
+	any.in.sin_addr.s_addr = htonl(INADDR_ANY);
+	if (fd < 0)
+		die_errno("socket");
+	if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one)) ||
+	    bind(fd, &any.sa, any.len) || listen(fd, 16))
+		die_errno("listen on %s", addr_str(&any, text));
+	return fd;
+}
+
+/* ages_accept - the other end of a connection that has just been made */
+static int ages_accept(int listener)
+{
+	int fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
+
+	if (fd < 0)
+		die_errno("accept");
+	return fd;
+}
+
+/* ages_eof - wait for the peer's FIN */
+static void ages_eof(int fd)
+{
+	char byte;
+
+	if (read(fd, &byte, 1) != 0)
+		die_errno("read");
+}
+
+/*
+ * ages_close - one connection, closed by the client first
+ *
+ * The client's end, which waits for the other FIN as a whole socket, is in
+ * TIME-WAIT when its read() returns: tcp_fin() enters that state and then wakes
+ * the reader.
+ */
+static void ages_close(const struct client *cl, int listener, struct aged *a)
+{
+	int fd = ages_socket(cl), server;
+	char text[ADDR_STRLEN];
+
+	if (connect(fd, &a->peer.sa, a->peer.len))
+		die_errno("connect %s", addr_str(&a->peer, text));
+	server = ages_accept(listener);
+	if (shutdown(fd, SHUT_WR))
+		die_errno("shutdown");
+	ages_eof(server);
+	a->closing = now_ns();
+	close(server);
+	ages_eof(fd);
+	a->closed = now_ns();
+	close(fd);
+}
+
+/*
+ * ages_again - connect() to where the TIME-WAIT is, at its age, and tell
+ *
+ * The age at the moment at which the kernel looked lies between from and to.
+ * A connection that was made stays open until the program ends.
+ */
+static void ages_again(const struct client *cl, int listener,
+		       const struct aged *a)
+{
+	int64_t due = a->closed + a->age, begin, end;
+	struct timespec ts = {due / 1000000000, due % 1000000000};
+	int fd = ages_socket(cl), err = 0;
+	char text[ADDR_STRLEN];
+
+	while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &ts, NULL))
+		;
+	begin = now_ns();
+	if (connect(fd, &a->peer.sa, a->peer.len))
+		err = errno;
+	end = now_ns();
+	if (err)
+		close(fd);
+	else
+		ages_accept(listener);
+	addr_str(&a->peer, text);
+	begin = (begin - a->closed) / 1000;
+	end = (end - a->closing + 999) / 1000;
+	if (cl->talk.json)
+		printf("{\"event\":\"again\",\"peer\":\"%s\",\"errno\":\"%s\",\"from\":%" PRId64
+		       ",\"to\":%" PRId64 "}\n",
+		       text, err ? errno_name(err) : "", begin, end);
+	else
+		printf("%s after %" PRId64 " to %" PRId64 " us: %s\n", text,
+		       begin, end, err ? strerror(err) : "connected");
+}
+
+static int by_age(const void *x, const void *y)
+{
+	const struct aged *a = x, *b = y;
+	int64_t due = a->closed + a->age, other = b->closed + b->age;
+
+	return due < other ? -1 : due > other;
+}
+
+/* ages - make all TIME-WAITs, then try each once, at its age */
+static void ages(const struct client *cl)
+{
+	static struct aged aged[AGES_MAX];
+	size_t n = ages_parse(cl, aged);
+	int listener = ages_listen(cl);
+
+	for (size_t i = 0; i < n; i++)
+		ages_close(cl, listener, &aged[i]);
+	qsort(aged, n, sizeof(aged[0]), by_age);
+	if (cl->talk.json)
+		printf("{\"event\":\"closed\",\"connections\":%zu}\n", n);
+	for (size_t i = 0; i < n; i++) {
+		if (fflush(stdout))
+			die_errno("write to standard output");
+		ages_again(cl, listener, &aged[i]);
+	}
+	if (cl->talk.json)
+		printf("{\"event\":\"end\",\"connections\":%zu}\n", n);
+	if (fflush(stdout))
+		die_errno("write to standard output");
+	if (cl->talk.hold)
+		for (;;)
+			pause();
+}
+
 int main(int argc, char **argv)
 {
 	static struct client cl = {.talk.speaks_first = true, .next_at = -1};
@@ -1224,6 +1425,10 @@ int main(int argc, char **argv)
 	parse(&cl, argc, argv);
 	if (cl.bulk)
 		return bulk(&cl);
+	if (cl.ages) {
+		ages(&cl);
+		return 0;
+	}
 	conv_setup(&cl.talk);
 	if (cl.search)
 		return search(&cl);
