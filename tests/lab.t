@@ -113,6 +113,8 @@ turn '\[ "\$reuse" = 0 \]' '[ "$reuse" = 1 ]' tw-reuse
 turn '\[ "\$first_state" != LISTEN \]' '[ "$first_state" = LISTEN ]' bind-vs-state
 turn '\[ "\$listener" = 1 \]' '[ "$listener" = 0 ]' reopen-after-restart
 turn '\[ "\$same_user" = 1 \]' '[ "$same_user" = 0 ]' reuseport
+turn 'closes > limit' 'closes < limit' max-tw-buckets
+turn 'fin_timeout > 60' 'fin_timeout < 60' fin-timeout
 }
 
 # --- bad input ---
