@@ -98,7 +98,8 @@ is "--search -n 0: exit code" 2 "$status"
 run "$client" --search 192.0.2.1 7031 </dev/null
 is "an address that is not ours: exit code" 1 "$status"
 like "an address that is not ours: errno" '^client: listen on 192.0.2.1:7031: .*\[EADDRNOTAVAIL\]$' "$err"
-set_sysctl ip_local_port_range="50000 50063" tcp_tw_reuse=1
+# So many that the first are old enough before half of the ports are used.
+set_sysctl ip_local_port_range="50000 54095" tcp_tw_reuse=1
 [ ! -e /proc/sys/net/ipv4/tcp_tw_reuse_delay ] || {
 	set_sysctl tcp_tw_reuse_delay=1
 	steps 127.0.0.1 7041 -- 100
