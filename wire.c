@@ -1079,6 +1079,7 @@ struct wire {
 	bool absolute, verbose, strict;
 	struct filter filter;
 	uint64_t count; /* -c, 0: no end */
+	uint64_t rows;	/* -m, 0: every row of the ladder */
 	uint64_t seen;
 	uint64_t others; /* from a file: packets that are not TCP */
 	bool started;
@@ -1394,6 +1395,8 @@ struct ladder {
 	uint64_t head, tail; /* rows head..tail-1 wait */
 	uint64_t ahead;	     /* how many may wait for what comes later */
 	const struct conn *shown;
+	uint64_t drawn, plain; /* -m: rows drawn; left out since the last */
+	bool answer;	       /* -m: the next row may be an answer */
 	/* SVG only */
 	FILE *svg;
 	char *svg_text;
@@ -1661,8 +1664,8 @@ static void svg_row(const struct wire *w, const struct segment *s,
 	l->y += s ? SVG_ROW : SVG_ROW / 2;
 }
 
-/* svg_note - a row for what is no whole segment */
-static void svg_note(const struct wire *w, const struct segment *s)
+/* svg_note - a row for what is no whole segment, or for several */
+static void svg_note(const struct wire *w, const char *note)
 {
 	struct ladder *l = w->ladder;
 
@@ -1671,7 +1674,7 @@ static void svg_note(const struct wire *w, const struct segment *s)
 		return;
 	}
 	fprintf(l->svg, "<text class=\"note\" x=\"%d\" y=\"%d\">%s</text>\n",
-		(SVG_LEFT + svg_right(w)) / 2, l->y + 19, s->note);
+		(SVG_LEFT + svg_right(w)) / 2, l->y + 19, note);
 	l->y += SVG_ROW;
 }
 
@@ -1735,6 +1738,25 @@ static void ladder_states(const struct conn *c, const int was[2],
 	}
 }
 
+/* ladder_gap - say how many plain segments were left out, if any */
+static void ladder_gap(const struct wire *w)
+{
+	struct ladder *l = w->ladder;
+	char note[64];
+
+	if (!l->plain)
+		return;
+	snprintf(note, sizeof(note), "%llu segment%s",
+		 (unsigned long long)l->plain,
+		 l->plain == 1 ? " that moves no state"
+			       : "s that move no state");
+	l->plain = 0;
+	if (w->format == LADDER)
+		fprintf(w->out, "%*s %s\n", LADDER_TIME, "...", note);
+	else
+		svg_note(w, note);
+}
+
 /* ladder_header - name both ends when another connection begins */
 static void ladder_header(const struct wire *w, const struct conn *c)
 {
@@ -1743,6 +1765,7 @@ static void ladder_header(const struct wire *w, const struct conn *c)
 
 	if (l->shown == c || w->format == JSON)
 		return;
+	ladder_gap(w);
 	for (int i = 0; i < 2; i++)
 		end_text(name[i], STYLE_SS, c->family, c->end[i].addr,
 			 c->end[i].port, true);
@@ -1756,6 +1779,30 @@ static void ladder_header(const struct wire *w, const struct conn *c)
 		for (int i = 0; i < 2; i++)
 			l->span_state[i] = c->end[i].state;
 	}
+}
+
+/*
+ * ladder_skips - with -m, leave this row out?
+ *
+ * Once there are enough rows, only segments that open, close or reset a
+ * connection, or move a state, are drawn, and what follows each, as it may be
+ * the answer.
+ */
+static bool ladder_skips(const struct wire *w, const struct row *r, bool arrow,
+			 const char *const texts[2])
+{
+	struct ladder *l = w->ladder;
+	bool plain = arrow && !*texts[0] && !*texts[1] &&
+		     !(r->s.flags & (SYN | FIN | RST));
+
+	if (w->rows && plain && l->drawn >= w->rows && !l->answer) {
+		l->plain++;
+		return true;
+	}
+	ladder_gap(w);
+	l->answer = !plain;
+	l->drawn++;
+	return false;
 }
 
 /* ladder_draw - one row: the segment (NULL: a move without one) and states */
@@ -1782,6 +1829,8 @@ static void ladder_draw(const struct wire *w, const struct row *r, bool arrow,
 		fputs("}\n", w->out);
 		return;
 	}
+	if (ladder_skips(w, r, arrow, texts))
+		return;
 	if (arrow)
 		arrow_label(w, r, label, sizeof(label));
 	if (w->format == LADDER)
@@ -1810,6 +1859,7 @@ static void ladder_late(const struct wire *w, const struct row *r, int side)
 /* ladder_note - a packet that is no whole segment */
 static void ladder_note(const struct wire *w, const struct segment *s)
 {
+	ladder_gap(w);
 	if (w->format == JSON) {
 		print_json(w, s, NULL, 0);
 		fputs("}\n", w->out);
@@ -1818,7 +1868,7 @@ static void ladder_note(const struct wire *w, const struct segment *s)
 		fputs("   ", w->out);
 		print_odd(w->out, s);
 	} else {
-		svg_note(w, s);
+		svg_note(w, s->note);
 	}
 }
 
@@ -1963,8 +2013,10 @@ static bool take_segment(struct wire *w, const struct segment *s)
 /* finish_output - draw what still waits; the caller flushes */
 static void finish_output(struct wire *w)
 {
-	if (w->ladder)
+	if (w->ladder) {
 		ladder_flush(w, true);
+		ladder_gap(w);
+	}
 	if (w->format == SVG)
 		svg_finish(w);
 }
@@ -2642,6 +2694,8 @@ static void usage(FILE *f)
 	      "  -w FILE     nothing: write a pcap file ('-': stdout)\n"
 	      "  -a          sequence numbers in full, not counted from the ISN\n"
 	      "  -v          timestamps on the ladder\n"
+	      "  -m ROWS     after ROWS rows the ladder leaves out segments that\n"
+	      "              move no state, but for what follows one that does\n"
 	      "Capture:\n"
 	      "  -e          a dropped segment is an error (exit 1)\n"
 	      "  -B MIB      size of the ring (4; 16 with -w)\n"
@@ -2665,6 +2719,8 @@ static void check_request(const struct wire *w, const struct request *q,
 			  formats[1]);
 	if (w->verbose && !strpbrk(formats, "LS"))
 		die_usage("-v goes with -L or -S");
+	if (w->rows && (!strpbrk(formats, "LS") || strchr(formats, 'j')))
+		die_usage("-m goes with -L or -S");
 	if (q->snaplen != SNAPLEN_MAX && !q->write)
 		die_usage("-s goes with -w");
 	if (!q->read)
@@ -2703,6 +2759,9 @@ static void set_option(struct wire *w, struct request *q, char *formats,
 		break;
 	case 'H':
 		filter_add_host(&w->filter, arg);
+		break;
+	case 'm':
+		w->rows = (uint64_t)parse_long("-m", arg, 1, INT32_MAX);
 		break;
 	case 'p':
 		filter_add_port(&w->filter, arg);
@@ -2746,8 +2805,8 @@ static void parse_args(struct wire *w, struct request *q, int argc, char **argv)
 	*q = (struct request){.seconds = -1, .ready_fd = -1};
 	q->snaplen = SNAPLEN_MAX;
 	opterr = 0;
-	while ((c = getopt_long(argc, argv, ":aB:c:eH:hjLp:r:R:s:St:vw:", longs,
-				NULL)) != -1) {
+	while ((c = getopt_long(argc, argv, ":aB:c:eH:hjLm:p:r:R:s:St:vw:",
+				longs, NULL)) != -1) {
 		if (c == 'h' || c == 'V') {
 			if (c == 'h')
 				usage(stdout);

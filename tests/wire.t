@@ -122,6 +122,9 @@ usage_error '-r with -t' -r x -t 1
 usage_error 'two interfaces' lo lo
 usage_error 'a descriptor that is not open' -R 77
 usage_error '-v without a ladder' -v
+usage_error '-m without a ladder' -m 5
+usage_error '-m with JSON' -Lj -m 5
+usage_error 'a ladder of no row' -L -m 0
 # shellcheck disable=SC2046 # one option a word
 usage_error 'more hosts than fit' $(printf ' -H 10.0.0.%d' {1..17})
 refused 'no such interface' 'nosuch0.*\[ENODEV\]$' nosuch0
@@ -384,6 +387,15 @@ is 'ladder: both open at once' \
 	'SYN-SENT| SYN-RECV|SYN-SENT | ESTAB|SYN-RECV |ESTAB' \
 	"$(ladder both-open '>' S 100 0 '<' S 200 0 '>' S. 100 201 '<' S. 200 101 \
 		'>' . 101 201)"
+# The first plain segment after a row that moves a state may be its answer.
+ladder plain "${handshake[@]}" '>' . 101 201 '<' . 201 101 '>' . 101 201 \
+	'>' F. 101 201 '<' . 201 102 '<' . 201 102 '<' . 201 102 >/dev/null
+run "$wire" -L -m 3 -r "$tmp/plain.pcap"
+is 'ladder -m: what moves no state is left out, but for answers, and counted' \
+	'S S. . . ... F. . . ...' "$(sed -nE 's/.*(----|<---) ([^ ]+) .*/\2/p; s/^ +\.\.\. .*/.../p' "$tmp/.out" | paste -sd ' ')"
+like 'ladder -m: how many' $'\n +\\.\\.\\. 2 segments that move no state\n.*\n +\\.\\.\\. 1 segment that moves no state$' "$out"
+run "$wire" -S -m 3 -r "$tmp/plain.pcap"
+like 'SVG -m: says so too' '>2 segments that move no state<.*>1 segment that moves no state<' "$out"
 run "$wire" -S -r "$tmp/conv.pcap"
 like 'SVG: one picture, dark and light' \
 	'^<svg xmlns="http://www.w3.org/2000/svg".*prefers-color-scheme:dark.*>TIME-WAIT<.*</svg>$' "$out"
