@@ -21,7 +21,7 @@ _rtest_options() {
 		}'
 }
 
-# _rtest_lab_words COMMAND...: list, show, run: the words after lab in its
+# _rtest_lab_words COMMAND...: list, show, run, report: the words after lab in its
 # usage.
 _rtest_lab_words() {
 	"$@" --help 2>/dev/null </dev/null | awk '
@@ -76,6 +76,10 @@ _rtest() {
 			words=$(_rtest_options "${command[@]}")
 		elif ((count == 0)); then
 			words=$(_rtest_lab_words "${command[@]}")
+		elif [ "${COMP_WORDS[first]}" = report ]; then
+			mapfile -t COMPREPLY < <(compgen -d -- "$word")
+			compopt -o filenames 2>/dev/null
+			return
 		else
 			words=$(cd "$folder/scripts/experiments" 2>/dev/null && echo *)
 			[ "${COMP_WORDS[first]}" != run ] ||

@@ -1,7 +1,7 @@
 # table.awk - the table at the end of `lab run`.
 # Input: NAME.tsv of every experiment, in order: name, group, sources, verdict,
-# condition, seconds, arms, ok, claim.  Variables: colour, kernel, seconds,
-# and lab, what a user types to call it.
+# condition, seconds, arms, ok, claim.  Variables: colour, kernel, seconds;
+# lab, what a user types to call it; report, the page's path or nothing.
 {
 	experiments++
 	arms += $7
@@ -52,5 +52,6 @@ END {
 		if (f[5] != "")
 			wrap(in_words(f[4], f[5]), blank, blank)
 	}
-	printf "\n%d unexpected. Evidence: %s show NAME\n", unexpected, lab
+	printf "\n%d unexpected. Evidence: %s show NAME%s\n", unexpected, lab, \
+		(report == "" ? "" : "; report: " report)
 }
