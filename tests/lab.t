@@ -115,6 +115,10 @@ turn '\[ "\$listener" = 1 \]' '[ "$listener" = 0 ]' reopen-after-restart
 turn '\[ "\$same_user" = 1 \]' '[ "$same_user" = 0 ]' reuseport
 turn 'closes > limit' 'closes < limit' max-tw-buckets
 turn 'fin_timeout > 60' 'fin_timeout < 60' fin-timeout
+turn '\[ "\$inner" = proxy \]' '[ "$inner" = backend ]' proxy
+turn 'size % 2 == 0' 'size % 2 == 1' local-ports
+turn 'refusal=EADDRINUSE' 'refusal=EADDRNOTAVAIL' local-ports
+turn 'rule "\$closed TIME-WAIT"' 'rule "1 TIME-WAIT"' pool
 }
 
 # --- bad input ---
