@@ -133,7 +133,7 @@ completed() {
 }
 is 'completion: commands' "lab" "$(completed rtest la)"
 is 'completion: the commands of the lab' "run" "$(completed rtest lab ru)"
-is 'completion: experiments' 'two-sides' "$(completed rtest lab show two)"
+is 'completion: experiments' 'two-sides' "$(completed rtest lab show two-si)"
 is 'completion: experiments, and groups to run' 'wildcard-vs-address wire' \
 	"$(completed rtest lab run wi)"
 is 'completion: show takes no group' 'wildcard-vs-address' "$(completed rtest-lab show wi)"
