@@ -106,7 +106,7 @@ static void local_end(struct client *cl, const char *addr, const char *port)
  */
 static void check_bulk(const struct client *cl, const bool *seen)
 {
-	for (const char *p = "TLwhmxBPQNbpit"; *p; p++)
+	for (const char *p = "TLwhmxrBPQNbpit"; *p; p++)
 		if (seen[(unsigned char)*p])
 			die_usage("--bulk does not take -%c", *p);
 	if (cl->talk.hold && !cl->talk.count)
@@ -119,7 +119,7 @@ static void check_bulk(const struct client *cl, const bool *seen)
  */
 static void check_search(struct client *cl, const bool *seen)
 {
-	for (const char *p = "ATLwhHcmxBPQNRbpiltdv"; *p; p++)
+	for (const char *p = "ATLwhHcmxrBPQNRbpiltdv"; *p; p++)
 		if (seen[(unsigned char)*p])
 			die_usage("--search does not take -%c", *p);
 	if (addr_port(&cl->peer) == 65535)
@@ -133,7 +133,7 @@ static void check_search(struct client *cl, const bool *seen)
 /* check_ages - the same for --ages, which takes -R, -j and -H */
 static void check_ages(const struct client *cl, const bool *seen)
 {
-	for (const char *p = "ATLcwhdmxBPQvnibplNt"; *p; p++)
+	for (const char *p = "ATLcwhdmxrBPQvnibplNt"; *p; p++)
 		if (seen[(unsigned char)*p])
 			die_usage("--ages does not take -%c", *p);
 	if (cl->peer.sa.sa_family != AF_INET)
@@ -476,9 +476,8 @@ static void check_buckets(uint64_t count)
 	bulk_refuse(
 		"%" PRIu64 " TIME-WAITs and the %" PRIu64
 		" that are here are more than net.ipv4.tcp_max_tw_buckets, %" PRIu64
-		" (scripts/sandbox tcp_max_tw_buckets=%" PRIu64
-		" -- client ...)",
-		count, now, max, now + count + count / 10);
+		" (%s tcp_max_tw_buckets=%" PRIu64 " -- client ...)",
+		count, now, max, sandbox_command(), now + count + count / 10);
 }
 
 static void check_memory(uint64_t count, uint64_t each)

@@ -206,7 +206,7 @@ else
 fi
 is "none of them left a connection" "" "$(summary "( sport = :5002 or dport = :5002 )")"
 
-for option in -T "-L 0" "-w 1" -h "-m x" "-x x" "-B 1" "-P 1" "-Q 1" -N "-b 1" "-p 1" \
+for option in -T "-L 0" "-w 1" -h "-m x" "-x x" "-r 2" "-B 1" "-P 1" "-Q 1" -N "-b 1" "-p 1" \
 	"-i 1" "-t 1"; do
 	# shellcheck disable=SC2086  # an option and its value
 	run "$client" --bulk $option 127.0.0.1 5003
