@@ -72,6 +72,13 @@ if [ "$sandbox" ]; then
 	installed rtest lab run server-close
 	is 'rtest lab run: exit code' 0 "$status"
 	like 'rtest lab run: names the command as it is here' '0 unexpected\. Evidence: rtest lab show NAME' "$out"
+	mkdir -m 777 "$tmp/out"
+	installed rtest lab run --out "$tmp/out" two-sides
+	is 'rtest lab run --out: exit code' 0 "$status"
+	like 'the report names the command as it is here' 'rtest lab (show|run)' \
+		"$(cat "$tmp/out/report.html")"
+	installed rtest lab demo two-sides </dev/null
+	like 'rtest lab demo: finds its parts, and wants keys' '^1:lab: ' "$status:$err"
 	run "${other[@]}" env -C / -u RTEST_BIN "$tmp/staged/usr/bin/rtest" lab run server-close
 	is 'from a DESTDIR, moved: exit code' 0 "$status"
 	mv "$tmp/staged" "$tmp/moved"
@@ -133,12 +140,13 @@ completed() {
 }
 is 'completion: commands' "lab" "$(completed rtest la)"
 is 'completion: the commands of the lab' "run" "$(completed rtest lab ru)"
-is 'completion: experiments' 'two-sides' "$(completed rtest lab show two-si)"
+is 'completion: experiments' 'two-sides' "$(completed rtest lab show two-s)"
 is 'completion: experiments, and groups to run' 'wildcard-vs-address wire' \
 	"$(completed rtest lab run wi)"
 is 'completion: show takes no group' 'wildcard-vs-address' "$(completed rtest-lab show wi)"
 is 'completion: every experiment' "$(cd scripts/experiments && printf '%s\n' * | sort | paste -sd' ')" \
 	"$(completed rtest-lab show '')"
+is 'completion: experiments to demonstrate' 'two-sides' "$(completed rtest lab demo two-s)"
 is 'completion: options of the lab' '--format' "$(completed rtest lab run --fo)"
 is 'completion: values' 'json tap term' "$(completed rtest-lab run --format '')"
 like 'completion: options of the server' ' -A .* -q ' "$(completed rtest server -) "

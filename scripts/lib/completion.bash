@@ -61,7 +61,7 @@ _rtest() {
 	# Behind the command of the sandbox nothing is known.
 	case $name:$previous in
 	lab:--format) words='term tap json' ;;
-	lab:--out | wire:-w | wire:-r)
+	lab:--out | lab:report | wire:-w | wire:-r)
 		mapfile -t COMPREPLY < <(compgen -f -- "$word")
 		compopt -o filenames 2>/dev/null
 		return
