@@ -17,13 +17,17 @@ libs = -lpthread $(LDLIBS)
 build_flags = -std=gnu11 $(WARNINGS) $(CPPFLAGS) $(CFLAGS)
 programs := $(patsubst %.c,%,$(wildcard rtest.c server.c client.c wire.c forge.c peek.c))
 tests := $(wildcard tests/*.t)
-c_files = $(wildcard *.c tests/*.c tests/bench/*.c tests/fuzz/*.c)
+c_files = $(wildcard *.c scripts/lib/*.c tests/*.c tests/bench/*.c tests/fuzz/*.c)
 benches = $(patsubst %.c,%,$(wildcard tests/bench/*.c))
 
-all: $(programs) ## build the programs (the default)
+all: $(programs) scripts/lib/netns.so ## build the programs (the default)
 
 $(programs): %: %.c net.h Makefile
 	$(CC) $(build_flags) $(LDFLAGS) -o $@ $< $(libs)
+
+# A builtin for bash, which brings the libc: see there.
+scripts/lib/netns.so: scripts/lib/netns.c Makefile
+	$(CC) $(build_flags) -fPIC -shared -nostdlib $(LDFLAGS) -o $@ $<
 
 demo: all ## build, and put the claims to this kernel, in ten seconds
 	scripts/lab run --quick
@@ -191,7 +195,7 @@ deb: ## make a Debian package in build/deb
 
 clean: ## remove what was built
 	rm -rf build
-	rm -f $(programs) $(benches) rtest-*.tar.gz
+	rm -f $(programs) scripts/lib/netns.so $(benches) rtest-*.tar.gz
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 12
