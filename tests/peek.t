@@ -25,8 +25,14 @@ refused "PORT wants a whole number from 1 to 65535, not '81-82'" 80-81-82
 refused "PORT-PORT: the lower one first, not '81-80'" 81-80
 refused "PEERPORT wants a whole number from 0 to 65535, not '65536'" 80/65536
 refused "PEERPORT wants" 80/
-refused "PORT wants a port" 11111111111111111111111111111111111111
+refused "PORT wants a whole number" 11111111111111111111111111111111111111
 refused "PORT wants" 80 x # before anything is printed
+refused "ADDR wants an address" localhost:80
+refused "ADDR wants an address" ::1:80
+refused "ADDR wants an address" '80/[::g]:81'
+refused '-r wants a value' -r
+refused "PORT wants" -r 80-
+refused '15 operands at most' {1..16}
 run "$peek" --help
 is "--help: exit code" 0 "$status"
 like "--help: on stdout" '^usage: peek' "$out"
@@ -66,6 +72,23 @@ echo "== peer"
 ./peek 8080/1081 | cut -d ' ' -f 1,4,5
 echo "== none"
 ./peek 8083
+echo "== addresses"
+./peek 127.0.0.1:1080-1081/127.0.0.1:8080 127.0.0.2:1081 '[::]:8081' | cut -d ' ' -f 1,4
+echo "== groups"
+for i in 1082 1083 1084; do
+	./client -c -b $i -l 127.0.0.3 127.0.0.1 8080
+	until_shown TIME-WAIT $i
+done
+./peek -g -o 8080 127.0.0.3:1082/127.0.0.1:8080 1082-1084 | cut -d ' ' -f 1-3,6 | sort
+./peek -g -o 8080 | grep ESTAB
+echo "== range"
+echo 8082,1080 >/proc/sys/net/ipv4/ip_local_reserved_ports
+./peek -r 127.0.0.1:1080-1089/127.0.0.1:8080 | cut -d ' ' -f 1-3,6,7
+./peek -r 127.0.0.1:1080-1089
+./peek -r 127.0.0.3:1080-1089/127.0.0.1:8080 8081 | cut -d ' ' -f 1-7
+./peek -r 127.0.0.1:8080-8082
+echo "== json groups"
+./peek -j -g -r 127.0.0.1:1080-1089/127.0.0.1:8080 1082
 echo "== json"
 ./peek -j -o 8080/0 1080
 kill $(jobs -p)
@@ -112,6 +135,31 @@ is "a peer's port" 'ESTAB 127.0.0.1:8080 127.0.0.1:1081
 ' "$part"
 chapter none
 is "no socket, no line" '' "$part"
+chapter addresses
+is "addresses" 'TIME-WAIT 127.0.0.1:1080
+ESTAB 127.0.0.1:1081
+LISTEN [::]:8081' "$(sort -k 2 <<<"${part%$'\n'}")"
+chapter groups
+like "-g: alike, counted" '1 1 LISTEN 127\.0\.0\.1:8080
+2 1 TIME-WAIT 127\.0\.0\.3:1082
+3 1 TIME-WAIT 127\.0\.0\.3:1082
+3 1 TIME-WAIT 127\.0\.0\.3:1083
+3 1 TIME-WAIT 127\.0\.0\.3:1084
+' "$part"
+like "-g -o: the accepted socket has its listener's options" "1 1 ESTAB [^ ]* [^ ]* 127\.0\.0\.1:8080 127\.0\.0\.1:1081 - 0 - 1 0 $server server" "$part"
+chapter range
+is "-r: free, shared, held, and what is in the way" 'PORTS 9 5
+0 1 ESTAB 127.0.0.1:1081 127.0.0.1:8080
+PORTS 9 8 1 0
+PORTS 9 5 1 0
+0 3 TIME-WAIT 0 0 127.0.0.3:1082 127.0.0.1:8080
+LISTEN 0 5 [::]:8081 [::]:0 - 0
+PORTS 2 0 0 2
+' "$part"
+chapter "json groups"
+like "-j: groups and ports" '^\{"event":"ports","all":9,"free":5,"shared":3,"held":0\}
+\{"event":"socket","operand":0,"count":1,"state":"ESTAB".*
+\{"event":"socket","operand":1,"count":1,"state":"TIME-WAIT"' "$part"
 chapter json
 like "-j: a listener" '\{"event":"socket","state":"LISTEN","recvq":0,"sendq":5,"local":"127\.0\.0\.1:8080","peer":"0\.0\.0\.0:0","left_ms":null,"uid":0,"v6only":null,"reuseaddr":1,"reuseport":0,"pid":[0-9]+,"command":"server"\}' "$part"
 like "-j: a TIME-WAIT" '"state":"TIME-WAIT",.*"left_ms":[0-9]+,.*"pid":null,"command":null\}' "$part"

@@ -355,6 +355,40 @@ else
 	skip "another user's socket" "only root can be two users"
 fi
 
+# --- hundreds of thousands of sockets ---
+# CPU time: other tests may be running.
+cat >"$tmp/many" <<'END'
+cd "$RTEST_BIN" || exit
+TIMEFORMAT='%U %S'
+./client --bulk -n 200000 127.0.0.1 8888 >/dev/null || exit
+ask() {
+	local seconds
+	seconds=$({ time "$why" "$@" >"$tmp/said"; } 2>&1)
+	echo "$*|$(head -1 "$tmp/said")|$(awk '{ print ($1 + $2 < 1) ? "in time" : $1 + $2 " s" }' <<<"$seconds")"
+}
+ask bind 127.0.0.1:8888
+ask bind -A 0.0.0.0:8888
+ask bind '[::1]:8888'
+ask bind 127.0.0.1:0
+ask connect 127.0.0.1:8888
+ask connect -b 8888 127.0.0.1:8889
+"$why" bind 127.0.0.1:8888 | grep -F more
+END
+# On a busy machine that takes longer than run's minute.
+out=$(timeout 300 scripts/sandbox tcp_max_tw_buckets=300000 -- \
+	env why="$why" tmp="$tmp" bash "$tmp/many" 2>&1 </dev/null)
+like "200,000 TIME-WAITs: they are counted" '\(and 199999 more like it\)' "$out"
+while IFS='|' read -r what want; do
+	is "200,000 TIME-WAITs: $what" "$what|$want|in time" "$(grep -F "$what|" <<<"$out")"
+done <<'END'
+bind 127.0.0.1:8888|bind fails with EADDRINUSE
+bind -A 0.0.0.0:8888|bind fails with EADDRINUSE unless the old socket had SO_REUSEADDR
+bind [::1]:8888|bind would succeed
+bind 127.0.0.1:0|bind would succeed
+connect 127.0.0.1:8888|connect fails with ECONNREFUSED
+connect -b 8888 127.0.0.1:8889|connect fails with EADDRINUSE
+END
+
 # --- the grids: before every call, why foretells its outcome ---
 # With RTEST_WHY an arm asks why, and is broken when it was wrong.
 grids=(client-close listen-restart wildcard-vs-address client-rebind
