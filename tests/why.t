@@ -43,6 +43,8 @@ refused "ADDR: '1:2:3' is not an address" bind '[1:2:3]:80'
 refused "ADDR: 'a b' is not an address" bind 'a b:80'
 # shellcheck disable=SC2016 # a hostile name, as it is
 refused 'ADDR: .* is not an address' bind '$(id):80'
+refused "PEER: '127.0.0.1\?' is not an address" connect $'127.0.0.1\n:80'
+refused "ADDR: '127.0.0.1%lo': an IPv4 address has no interface" bind 127.0.0.1%lo:80
 refused 'LOCAL .* and PEER are not both IPv4' connect ::1 127.0.0.1:80
 refused '--old wants reuseaddr, reuseport or timestamps' bind --old linger=1 80
 refused '--old wants reuseaddr, reuseport or timestamps' bind --old=reuseaddr=2 80
@@ -63,6 +65,39 @@ like "no peek: says what to do" "^why: $tmp/peek is missing: run make" "$err"
 run bash -c "'$why' bind 127.0.0.1:65000 >/dev/full"
 is "stdout full: exit code" 1 "$status"
 like "stdout full: says so" '^why: cannot write to standard output' "$err"
+
+for option in --help --version; do
+	run bash -c "'$why' $option >/dev/full"
+	is "$option, stdout full: exit code" 1 "$status"
+	is "$option, stdout full: says so" 'why: cannot write to standard output' "$err"
+	run bash -c "'$why' $option >&-"
+	is "$option, no stdout: says so" 'why: cannot write to standard output' "$err"
+done
+run "$why" bind -- -x:80
+is "a name with a dash: one line" "why: ADDR: '-x': no such host (getent ahosts)" "$err"
+for folder in /proc /proc/sys; do
+	# shellcheck disable=SC2016 # sh's
+	run scripts/sandbox -- sh -c 'mount -t tmpfs none "$1" && exec "$2" bind 80' - "$folder" "$why"
+	is "no $folder: exit code" 1 "$status"
+	like "no $folder: says so" '^why: /proc/sys/net is not to be seen here' "$err"
+	is "no $folder: one line" 1 "$(wc -l <"$tmp/.err")"
+done
+# Without ss it tells the row itself.
+mkdir "$tmp/bin"
+for program in bash cat env getent ip mktemp readlink sed uname; do
+	ln -s "$(command -v "$program")" "$tmp/bin/"
+done
+cp -r scripts "$tmp/without"
+sed -i '/^export LC_ALL=C PATH=/d' "$tmp/without/why"
+cat >"$tmp/no-ss" <<'END'
+"$RTEST_BIN/server" -n 0 -d 127.0.0.1 8081 </dev/null &
+until [[ $("$RTEST_BIN/peek" 8081) == LISTEN* ]]; do sleep 0.02; done
+PATH=$tmp/bin "$tmp/without/why" bind 127.0.0.1:8081
+kill $!
+END
+run scripts/sandbox -- env tmp="$tmp" bash "$tmp/no-ss"
+like "without ss: the row" $'\nin the way LISTEN 0 5 127.0.0.1:8081 0.0.0.0:0\n +Process: server, pid [0-9]+' "$out"
+is "without ss: nothing on stderr" '' "$err"
 
 # --- answers, and the calls themselves ---
 # In a sandbox of their own; each line is what was asked, the answer, the
