@@ -309,6 +309,9 @@ echo "exit $?"
 echo "== range"
 echo 44401 44401 >/proc/sys/net/ipv4/ip_local_port_range
 "$why" connect 127.0.0.1:44400
+echo "== reserved"
+echo 44401 >/proc/sys/net/ipv4/ip_local_reserved_ports
+"$why" connect 127.0.0.1:44400
 kill $(jobs -p)
 END
 # On one CPU: on two, a loopback may deliver out of order, and a late ACK ends
@@ -370,6 +373,29 @@ like "a full range: the first line" '^connect fails with EADDRNOTAVAIL
 ' "$part"
 like "a full range: the range" 'ip_local_port_range=44401-44401' "$part"
 like "a full range: ways out" 'Keep connections open' "$part"
+
+chapter reserved
+like "all ports reserved: the rule" $'\nrule +__inet_hash_connect: no port' "$part"
+like "all ports reserved: says so" '0 bound by programs, 1 reserved\)' "$(tr -s ' \n' ' ' <<<"$part")"
+
+# A server that is killed leaves its connections on the port.
+cat >"$tmp/killed" <<'END'
+cd "$RTEST_BIN" || exit
+until_shown() { until [[ $(./peek "$2") == *"$1 "* ]]; do sleep 0.02; done; }
+./server -n 0 -d -H 127.0.0.1 8888 </dev/null &
+until_shown LISTEN 8888
+./client -H -b 5001 127.0.0.1 8888 >/dev/null &
+until_shown ESTAB 8888
+"$why" bind 127.0.0.1:8888
+kill -9 %1
+until_shown FIN-WAIT-2 8888
+"$why" bind 127.0.0.1:8888
+kill %2
+END
+run timeout 20 scripts/sandbox -- env why="$why" bash "$tmp/killed"
+out=$(tr -s ' \n' ' ' <<<"$out")
+like "a server with connections: the price of its end" 'its service ends; and its connections stay on the port' "$out"
+like "an orphan in FIN-WAIT-2: how long it lasts" 'Wait [0-9]+ s: .* \(but if the peer of the FIN-WAIT-2 closes meanwhile' "$out"
 
 # Of another user's socket the process is not to be seen, and the options are not.
 if [ "$(id -u)" = 0 ]; then
