@@ -2221,6 +2221,7 @@ enum {
 	V2_SLOT = 512, /* holds 430 bytes of packet: all headers */
 	V3_BLOCK = 1 << 19,
 	V3_RETIRE_MS = 10, /* a block is handed over after at most twice this */
+	V3_MANY = 256,	   /* packets at a time that make rest() worth it */
 	STATUS_USER = 1,   /* TP_STATUS_USER */
 	STATUS_VLAN = 1 << 4, /* TP_STATUS_VLAN_VALID */
 	STATUS_TPID = 1 << 6, /* TP_STATUS_VLAN_TPID_VALID */
@@ -2593,6 +2594,33 @@ static bool drain(struct wire *w, struct ring *r)
 }
 
 /*
+ * rest - with -w, let packets gather for a moment rather than wake up for each
+ * block that is handed over
+ * @n: how many have just been taken, from @slot of the ring on
+ * @left: until the deadline, ns; 0: there is none
+ *
+ * The ring must not fill up meanwhile.  An eighth of its blocks can be closed
+ * by their timer; and who has just found more than a quarter full does not
+ * rest. Returns false when there is nothing to be gained.
+ */
+static bool rest(const struct ring *r, uint64_t n, size_t slot, int64_t left,
+		 const sigset_t *unblocked)
+{
+	size_t blocks = (r->next + r->slots - slot) % r->slots;
+	int64_t ns = (int64_t)r->slots * V3_RETIRE_MS * (1000000 / 8);
+	struct timespec ts = {0};
+
+	if (!r->v3 || n < V3_MANY || blocks > r->slots / 4)
+		return false;
+	if (left && left < ns)
+		ns = left;
+	ts.tv_sec = ns / 1000000000;
+	ts.tv_nsec = ns % 1000000000;
+	ppoll(NULL, 0, &ts, unblocked);
+	return true;
+}
+
+/*
  * live_loop - capture until something ends it
  * @end: the deadline of -t on now_ns()'s clock, 0: none
  *
@@ -2608,8 +2636,10 @@ static int live_loop(struct wire *w, struct ring *r, int64_t end,
 	for (;;) {
 		struct timespec ts = {0};
 		int64_t left = end ? end - now_ns() : 0;
-		bool busy = (r->v3 ? ring_take_v3 : ring_take_v2)(
-				    r, 4096, live_take, w, &more) >= 4096;
+		size_t slot = r->next;
+		uint64_t taken = (r->v3 ? ring_take_v3 : ring_take_v2)(
+			r, 4096, live_take, w, &more);
+		bool busy = taken >= 4096;
 
 		if (!busy || !more)
 			live_flush(w);
@@ -2617,6 +2647,8 @@ static int live_loop(struct wire *w, struct ring *r, int64_t end,
 			return EXIT_DONE;
 		if (interrupted || (end && left <= 0))
 			return drain(w, r) ? EXIT_DONE : EXIT_REFUSED;
+		if (!busy && rest(r, taken, slot, left, unblocked))
+			continue;
 		if (r->down && (!end || left > DOWN_ASK_NS))
 			left = DOWN_ASK_NS;
 		if (!busy) {
