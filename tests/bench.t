@@ -146,9 +146,9 @@ rm "$tree/bin/rtest"
 printf '#!/bin/sh\nsleep 50\n: %s\n' "$tree" >"$tree/bin/rtest"
 chmod +x "$tree/bin/rtest"
 
-# running PATTERN: a process of this test has it in its command line.
+# running TEXT: a process has it in its command line.
 # shellcheck disable=SC2317  # until_true calls both
-running() { cat /proc/[0-9]*/cmdline 2>/dev/null | tr '\0' ' ' | grep -q "$1"; }
+running() { [[ $(cat /proc/[0-9]*/cmdline 2>/dev/null | tr '\0' ' ') = *"$1"* ]]; }
 # shellcheck disable=SC2317
 none_left() { ! running "$tree/"; }
 mkdir "$tmp/temporary"
@@ -158,7 +158,7 @@ for signal in INT TERM KILL; do
 	TMPDIR=$tmp/temporary perl -e '$SIG{INT} = "DEFAULT"; exec @ARGV' "$bench" \
 		--rounds 1 --connections 10 --json "$tmp/ended" reconnect >/dev/null 2>&1 &
 	pid=$!
-	until_true 20 running "/bin/sh $tree/bin/rtest"
+	until_true 20 running "/bin/sh $tree/bin/rtest" || verdict 1 "SIG$signal: it runs"
 	kill "-$signal" "$pid"
 	wait "$pid" 2>/dev/null
 	ok "SIG$signal: no process is left" until_true 10 none_left
