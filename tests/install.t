@@ -198,7 +198,9 @@ else
 fi
 
 # --- the Debian package ---
-if command -v dpkg-buildpackage dh fakeroot >/dev/null && [ -e debian/control ]; then
+# (command -v succeeds when it knows one of several.)
+if command -v dpkg-buildpackage >/dev/null && command -v dh >/dev/null &&
+	command -v fakeroot >/dev/null && [ -e debian/control ]; then
 	# Not with run: it takes longer on a loaded machine.
 	make -s deb debdir="$tmp/deb" >"$tmp/deb.log" 2>&1 </dev/null
 	is 'deb: exit code' 0 $? || note "$(tail -n 20 "$tmp/deb.log")"
