@@ -29,8 +29,8 @@ $(programs): %: %.c net.h Makefile
 scripts/lib/netns.so: scripts/lib/netns.c Makefile
 	$(CC) $(build_flags) -fPIC -shared -nostdlib $(LDFLAGS) -o $@ $<
 
-demo: all ## build, and put the claims to this kernel, in ten seconds
-	scripts/lab run --quick
+demo: all ## build, and put the claims about closing, binding and ports to this kernel
+	scripts/lab run --quick close bind ports
 
 check: all ## build, and run the tests of the toolkit
 	@command -v prove >/dev/null || { \
