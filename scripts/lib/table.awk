@@ -1,7 +1,17 @@
 # table.awk - the table at the end of `lab run`.
-# Input: NAME.tsv of every experiment, in order: name, group, sources, verdict,
-# condition, seconds, arms, ok, claim.  Variables: colour, kernel, seconds;
-# lab, what a user types to call it; report, the page's path or nothing.
+# Input, for every experiment, in order: NAME.tsv (name, group, sources, verdict,
+# condition, seconds, arms, ok, claim) and NAME.arms (see verdict.awk).  Variables:
+# colour, kernel, seconds; lab, what a user types to call it; report, the page's
+# path or nothing.
+FILENAME ~ /\.arms$/ {
+	if ($5 == "skipped") {
+		skipped[experiments]++
+		reason[experiments] = $9
+	} else if ($3 != "true")
+		bad[experiments] = bad[experiments] "\n" $8 ": expected " $4 ", observed " $5 ": " $9
+	next
+}
+
 {
 	experiments++
 	arms += $7
@@ -51,7 +61,16 @@ END {
 		wrap(f[9], blank, blank)
 		if (f[5] != "")
 			wrap(in_words(f[4], f[5]), blank, blank)
+		if (skipped[i] && f[4] != "skipped")
+			wrap(sprintf("%d of %d arms skipped: %s", skipped[i], f[7], reason[i]), blank, blank)
+		if (f[8] != "true") {
+			names = names " " f[1]
+			n = split(bad[i], arm, "\n")
+			for (j = 2; j <= n; j++) wrap(arm[j], blank, blank)
+		}
 	}
-	printf "\n%d unexpected. Evidence: %s show NAME%s\n", unexpected, lab, \
-		(report == "" ? "" : "; report: " report)
+	printf "\n%d unexpected%s. Evidence: %s show NAME%s\n", unexpected, \
+		(unexpected ? ":" names : ""), lab, (report == "" ? "" : "; report: " report)
+	if (unexpected && report == "")
+		printf "(show runs NAME again; %s run --out DIR keeps the evidence of a run.)\n", lab
 }
