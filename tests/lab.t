@@ -49,7 +49,7 @@ ok "tap: prove reads it" prove -e cat "$tmp/.out"
 
 run $lab run --jobs 1 two-sides
 is "term: exit code" 0 "$status"
-like "term: the head" '^Linux [^,]*, 1 experiments, 6 arms, [0-9.]+ s' "$out"
+like "term: the head" '^Linux [^,]*, 1 experiment, 6 arms, [0-9.]+ s' "$out"
 like "term: the last line" '0 unexpected\.[^
 ]*$' "$out"
 unlike "term: no colour where there is no terminal" $'\033' "$out$err"

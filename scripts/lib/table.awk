@@ -51,7 +51,8 @@ function paint(verdict, text) {
 
 END {
 	blank = "                 "
-	printf "Linux %s, %d experiments, %d arms, %s s\n", kernel, experiments, arms, seconds
+	printf "Linux %s, %d experiment%s, %d arms, %s s\n", kernel, experiments, \
+		(experiments == 1 ? "" : "s"), arms, seconds
 	for (i = 1; i <= experiments; i++) {
 		split(row[i], f, "\t")
 		if (f[2] != group) printf "\n%s\n", group = f[2]
