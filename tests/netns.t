@@ -31,12 +31,44 @@ else
 	is 'run: what is exported, to where it is told' 'x= y=2' "$out"
 	inside 'sh -c "sleep 0.2; exit 3" & netns run "" sleep 0.4; wait $!; echo $?'
 	is 'run: other children keep their exit codes' 3 "$out"
+	inside 'cpu=$(taskset -cp $$); cpu=${cpu##*[ ,-]}; netns pin "$cpu"; taskset -cp $$ | sed "s/.*: //"; netns run "" sh -c "taskset -cp \$\$ | sed \"s/.*: //\""; echo "$cpu"'
+	mapfile -t lines <<<"$out"
+	is 'pin: this shell, and what it starts' "${lines[2]} ${lines[2]}" "${lines[0]} ${lines[1]}"
+	inside 'netns pin 1023; echo $?'
+	is 'pin: no such CPU' '1:netns: pin: Invalid argument' "$out:$err"
+
+	if run scripts/sandbox -- bash -c "enable -f $so netns; netns can-start" && [ "$status" = 0 ]; then
+		inside 'netns start "" sh -c "exit 7"; netns wait $netns_fd; echo $?; netns wait $netns_fd; echo $?'
+		is 'start, wait: the exit code, as often as asked' $'7\n7' "$out"
+		inside 'netns start "" true; until ! kill -0 $netns_pid 2>&-; do true; done; netns wait $netns_fd; echo $?
+			netns start "" sh -c "exit 9"; until ! kill -0 $netns_pid 2>&-; do sleep 0.01; done; netns wait $netns_fd; echo $?'
+		is 'wait: also of what bash has reaped' $'0\n9' "$out"
+		inside 'netns start "" sleep 60; kill $netns_pid; netns wait $netns_fd; echo $?; netns start "" /nope; netns wait $netns_fd; echo $?'
+		is 'wait: a signal; what cannot be run' $'143\n126' "$out"
+		inside 'sleep 60 & netns new; netns start /proc/$!/ns/net readlink /proc/self/ns/net; netns wait $netns_fd; readlink /proc/$!/ns/net; kill $!'
+		is 'start: there' 1 "$(sort -u <<<"$out" | wc -l)"
+		inside ': >/run/said; exec {fd}</run/said; netns start "" sh -c "sleep 0.2; echo one; sleep 0.2" >/run/said
+			netns more $fd $netns_fd 20; echo $?; read -ru $fd line; echo $line; netns more $fd $netns_fd 20; echo $?'
+		is 'more: there is; there will be none' $'0\none\n1' "$out"
+		inside ': >/run/said; exec {fd}</run/said; netns start "" sh -c "echo one" >/run/said; netns wait $netns_fd; netns more $fd $netns_fd 20; echo $?'
+		is 'more: what the program said before it ended' 0 "$out"
+		inside ': >/run/said; exec {fd}</run/said; netns start "" sleep 60; netns more $fd $netns_fd 0; echo $?; kill $netns_pid'
+		is 'more: not for ever' 142 "$out"
+		inside 'netns start "" sleep 60; netns start "" ls /proc/self/fd; netns wait $netns_fd; echo; ls /proc/self/fd'
+		is 'start: the program inherits no descriptor of ours' "${out#*$'\n\n'}" "${out%%$'\n\n'*}"
+		inside 'netns wait 99; echo $?; netns wait 1; echo $?; netns start /nope true; echo $?'
+		is 'wait: no pidfd; start: no namespace' $'1\n1\n1' "$out"
+		like 'and says so' $'^netns: wait: Bad file descriptor\nnetns: exit code: [^\n]*\nnetns: /nope: No such file or directory$' "$err"
+	else
+		skip 'start, wait, more' 'this kernel does not remember exit codes (Linux 6.15)'
+	fi
 	inside 'netns enter /nope; echo $?; netns run /nope true; echo $?'
 	is 'no such namespace: exit code' $'1\n1' "$out"
 	is 'no such namespace: says so' $'netns: /nope: No such file or directory\nnetns: /nope: No such file or directory' "$err"
 	inside 'netns enter /etc/passwd'
 	is 'not a namespace' '1:netns: /etc/passwd: Invalid argument' "$status:$err"
-	for words in '' 'new x' enter 'enter a b' run 'run ""' nonsense; do
+	for words in '' 'new x' enter 'enter a b' run 'run ""' start 'start ""' wait 'wait x' 'wait 1 2' 'more 1 2' 'more 1 2 3 4' 'more 1 2 -3' \
+		'wait 99999999999' 'can-start 1' pin 'pin x' nonsense; do
 		inside "netns $words"
 		is "netns $words: exit code" 2 "$status"
 		like "netns $words: says how" '^netns: usage: ' "$err"

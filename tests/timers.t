@@ -42,7 +42,7 @@ like "whole_seconds: a bracket for two" '^void: .*1100 ms' "$(seconds 59000 6010
 # both SS PROC-TIMER PROC-LEFT-MS: deadline, when ss and /proc say that.
 both() {
 	local said=$1 kind=$2 left=$3
-	at() { echo "TIME-WAIT 0 0 127.0.0.1:1 127.0.0.1:2 $said"; }
+	ask() { reply="TIME-WAIT 0 0 127.0.0.1:1 127.0.0.1:2 $said"; }
 	host_of() { reply=here; }
 	proc_timer() {
 		timer=$kind left_from=$left left_to=$((left + 10))

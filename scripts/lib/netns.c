@@ -5,30 +5,50 @@
  *	netns new           a new network namespace for this shell, loopback up
  *	netns enter PATH    the one of PATH, such as /proc/PID/ns/net
  *	netns run PATH COMMAND ...
- *	                    runs the program there ("" is here), and waits for
- *it
+ *	                    runs the program there ("" is here), waits for it
+ *	netns start PATH COMMAND ...
+ *	                    starts it there, in the background: $netns_pid is
+ *	                    its process, $netns_fd a pidfd of that
+ *	netns wait PIDFD    waits for its end; fails with its exit code
+ *	netns more FD PIDFD SECONDS
+ *	                    waits until the file FD has more to read: 0; until
+ *	                    PIDFD's program has ended, and it has not: 1; for
+ *	                    that time: 142.  It may be 0 too early.
+ *	netns can-start     do start and wait work here?  Linux 6.15 or later.
+ *	netns pin CPU       this shell, and what it starts, runs there only
  *
  * An arm of an experiment wants a namespace of its own.  With unshare(1) that
  * is two programs, and bash has to read all its words again; a subshell that
  * does the same to itself costs a fork.  And a fork of a bash costs more than
- *most of what an arm runs: `run` does without (vfork).  Where this cannot be
- *loaded (a static bash, enable without -f) the scripts take unshare and
- *nsenter.
+ * most of what an arm runs: `run` and `start` do without (vfork).  Where this
+ * cannot be loaded (a static bash, enable without -f) the scripts take
+ * unshare, nsenter, taskset and &.
  *
- * It is linked with nothing (-nostdlib): it lives in bash, and uses bash's
- *libc, whichever that is.
+ * bash reaps all children, and forgets those that it did not make itself.  So
+ * `wait` asks the kernel, which remembers the exit code as long as there is a
+ * pidfd of the process (pidfs_exit, since 6.15).
+ *
+ * It is linked with nothing (-nostdlib): it lives in bash, and uses the libc
+ * that bash has, whichever that is.
  */
 #define _GNU_SOURCE /* unshare, setns */
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <net/if.h>
+#include <poll.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 /* What bash and a builtin know of each other (bash's builtins.h, command.h). */
@@ -51,18 +71,34 @@ struct builtin {
 	char *handle;
 };
 
-#define USAGE "netns new | netns enter PATH | netns run PATH COMMAND ..."
+#define USAGE                                                                 \
+	"netns new | netns enter PATH | netns run|start PATH COMMAND ... | "  \
+	"netns wait PIDFD | netns more FD PIDFD SECONDS | netns can-start | " \
+	"netns pin CPU"
 
 enum {
 	BUILTIN_ENABLED = 1,
 	EXECUTION_FAILURE = 1,
-	EX_USAGE = 258, /* bash makes it 2 */
+	TIMED_OUT = 142, /* as bash's read -t */
+	EX_USAGE = 258,	 /* bash makes it 2 */
 };
+
+/* struct pidfd_info of linux/pidfd.h, as of 6.15: older headers lack it. */
+struct pidfd_exit_info {
+	uint64_t mask, cgroup;
+	uint32_t ids[11];
+	int32_t exit_code;
+};
+
+#define INFO_EXIT 8 /* PIDFD_INFO_EXIT */
+#define GET_INFO  _IOWR(0xff, 11, struct pidfd_exit_info)
 
 extern struct builtin netns_struct;
 /* The environment of what bash runs, and what brings it up to date. */
 extern char **export_env;
 extern void maybe_make_export_env(void);
+/* Sets a variable; what it returns is of no interest here. */
+extern void *bind_variable(const char *name, char *value, int flags);
 
 /*
  * failed - say what failed, and why, in one line on stderr
@@ -117,71 +153,361 @@ static int enter(const char *path)
 }
 
 /*
- * wait_for - run a program, in the network namespace @net unless that is
- * negative
- *
- * bash must not see this child end: it would wait for it first.
- *
- * Returns its exit code as a shell tells it, 128 and more after a signal, 126
- * if it could not be run; or EXECUTION_FAILURE.
+ * block_sigchld - bash must not see a child end before we have a hold on it
+ * @before: where to put the signal mask that was
  */
-static int wait_for(const int net, char *const argv[])
+static void block_sigchld(sigset_t *before)
 {
-	sigset_t chld, before;
-	int status = 0;
-	pid_t pid;
+	sigset_t chld;
 
-	maybe_make_export_env();
 	sigemptyset(&chld);
 	sigaddset(&chld, SIGCHLD);
-	sigprocmask(SIG_BLOCK, &chld, &before);
-	pid = vfork();
-	if (!pid) {
-		if (net >= 0 && setns(net, CLONE_NEWNET))
-			_exit(126);
-		sigprocmask(SIG_SETMASK, &before, NULL);
-		execvpe(argv[0], argv, export_env);
-		_exit(126);
-	}
-	while (pid > 0 && waitpid(pid, &status, 0) < 0 && errno == EINTR)
-		;
-	sigprocmask(SIG_SETMASK, &before, NULL);
-	if (pid < 0)
-		return failed(argv[0]);
-	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+	sigprocmask(SIG_BLOCK, &chld, before);
 }
 
 /*
- * run - the program and arguments of @words, in the namespace of @path or, if
- * that is empty, here
+ * execute - a child that is the program of @argv, with the signal mask @mask,
+ * in the network namespace @net unless that is negative
  *
- * Returns what wait_for() does, EXECUTION_FAILURE if @path cannot be opened, or
- * EX_USAGE.
+ * Returns its process ID, or -1 and errno.  126 is the exit code of a program
+ * that cannot be run.
  */
-static int run(const char *path, struct word_list *words)
+static pid_t execute(char *const argv[], const int net, const sigset_t *mask)
+{
+	const pid_t pid = vfork();
+
+	if (!pid) {
+		if (net >= 0 && setns(net, CLONE_NEWNET))
+			_exit(126);
+		sigprocmask(SIG_SETMASK, mask, NULL);
+		execvpe(argv[0], argv, export_env);
+		_exit(126);
+	}
+	return pid;
+}
+
+/*
+ * launch - start the program of @words, in the network namespace of @path or,
+ * if that is empty, here
+ * @words: the program and its arguments, 254 of them at most
+ * @mask: its signal mask; the caller has blocked SIGCHLD
+ *
+ * Returns its process ID, or -1: the namespace cannot be opened, there is no
+ * process to be had, or too many words.  That has been said.
+ */
+static pid_t launch(const char *path, struct word_list *words,
+		    const sigset_t *mask)
 {
 	char *argv[256];
-	int net = -1, n = 0, code;
+	int net = -1, n = 0;
+	pid_t pid;
 
 	for (; words && n < 255; words = words->next)
 		argv[n++] = words->word->word;
 	argv[n] = NULL;
-	if (!n || words)
-		return EX_USAGE;
+	if (words) {
+		errno = E2BIG;
+		failed(argv[0]);
+		return -1;
+	}
 	if (*path) {
 		net = open(path, O_RDONLY | O_CLOEXEC);
-		if (net < 0)
-			return failed(path);
+		if (net < 0) {
+			failed(path);
+			return -1;
+		}
 	}
-	code = wait_for(net, argv);
+	maybe_make_export_env();
+	pid = execute(argv, net, mask);
+	if (pid < 0)
+		failed(argv[0]);
 	if (net >= 0)
 		close(net);
-	return code;
+	return pid;
+}
+
+/* exit_code - what a shell makes of a @status of waitpid(2) */
+static int exit_code(const int status)
+{
+	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
+
+/*
+ * run - run the program of @words in the network namespace of @path; see
+ * launch()
+ *
+ * Returns its exit code as a shell tells it, 128 and more after a signal, 126
+ * if it could not be run; or EXECUTION_FAILURE.
+ */
+static int run(const char *path, struct word_list *words)
+{
+	sigset_t before;
+	int status = 0;
+	pid_t pid;
+
+	block_sigchld(&before);
+	pid = launch(path, words, &before);
+	while (pid > 0 && waitpid(pid, &status, 0) < 0 && errno == EINTR)
+		;
+	sigprocmask(SIG_SETMASK, &before, NULL);
+	return pid < 0 ? EXECUTION_FAILURE : exit_code(status);
+}
+
+/*
+ * hold_on_to - a pidfd of process @pid, beyond the descriptors that scripts
+ * name
+ *
+ * Returns it, or -1 and errno.
+ */
+static int hold_on_to(const pid_t pid)
+{
+	int low = (int)syscall(SYS_pidfd_open, pid, 0), high;
+
+	if (low < 0)
+		return -1;
+	high = fcntl(low, F_DUPFD_CLOEXEC, 10);
+	close(low);
+	return high;
+}
+
+/* bind_number - sets the shell's variable @name to @number */
+static void bind_number(const char *name, const int number)
+{
+	char digits[16];
+
+	snprintf(digits, sizeof(digits), "%d", number);
+	bind_variable(name, digits, 0);
+}
+
+/*
+ * start - start the program of @words in the network namespace of @path, see
+ * launch(), and set netns_pid and netns_fd
+ *
+ * Returns 0, or EXECUTION_FAILURE.
+ */
+static int start(const char *path, struct word_list *words)
+{
+	sigset_t before;
+	int fd = -1, refused = EXECUTION_FAILURE;
+	pid_t pid;
+
+	block_sigchld(&before);
+	pid = launch(path, words, &before);
+	if (pid > 0) {
+		fd = hold_on_to(pid);
+		if (fd < 0) {
+			refused = failed("pidfd");
+			kill(pid, SIGKILL);
+		}
+	}
+	sigprocmask(SIG_SETMASK, &before, NULL);
+	if (fd < 0)
+		return refused;
+	bind_number("netns_pid", pid);
+	bind_number("netns_fd", fd);
+	return 0;
+}
+
+/*
+ * status_of - the status, as of waitpid(2), of an ended process
+ * @pidfd: of the process; we reap it, unless bash has done so
+ * @status: where to
+ *
+ * Returns 0, or -1 and errno: the kernel does not remember.
+ */
+static int status_of(const int pidfd, int *status)
+{
+	struct pidfd_exit_info info = {.mask = INFO_EXIT};
+	siginfo_t reaped;
+
+	/* The info is there only when the process has been reaped. */
+	while (waitid((idtype_t)3 /* P_PIDFD */, (id_t)pidfd, &reaped,
+		      WEXITED) < 0 &&
+	       errno == EINTR)
+		;
+	if (ioctl(pidfd, GET_INFO, &info))
+		return -1;
+	if (!(info.mask & INFO_EXIT)) {
+		errno = ENODATA;
+		return -1;
+	}
+	*status = info.exit_code;
+	return 0;
+}
+
+/*
+ * wait_for - wait for the end of the process of @pidfd
+ *
+ * Returns its exit code, as run() does, or EXECUTION_FAILURE.
+ */
+static int wait_for(const int pidfd)
+{
+	struct pollfd end = {.fd = pidfd, .events = POLLIN};
+	int status = 0, n;
+
+	do
+		n = poll(&end, 1, -1);
+	while (n < 0 && errno == EINTR);
+	if (n > 0 && end.revents & POLLNVAL) {
+		errno = EBADF;
+		n = -1;
+	}
+	if (n < 0)
+		return failed("wait");
+	if (status_of(pidfd, &status))
+		return failed("exit code");
+	return exit_code(status);
+}
+
+/*
+ * ended_child - a child that has ended with exit code 7, and is ours to reap
+ * @before: where to put the signal mask that was: SIGCHLD is blocked now
+ *
+ * Returns its process ID, or -1.
+ */
+static pid_t ended_child(sigset_t *before)
+{
+	pid_t pid;
+
+	block_sigchld(before);
+	pid = vfork();
+	if (!pid)
+		_exit(7);
+	return pid;
+}
+
+/*
+ * can_start - can wait_for() tell the exit code of a process that is reaped?
+ *
+ * Returns 0 if so, else EXECUTION_FAILURE.
+ */
+static int can_start(void)
+{
+	sigset_t before;
+	const pid_t pid = ended_child(&before);
+	const int fd = pid > 0 ? hold_on_to(pid) : -1;
+	int status = 0;
+
+	if (pid > 0)
+		waitpid(pid, NULL, 0);
+	sigprocmask(SIG_SETMASK, &before, NULL);
+	if (fd < 0)
+		return EXECUTION_FAILURE;
+	if (status_of(fd, &status))
+		status = 0;
+	close(fd);
+	return exit_code(status) == 7 ? 0 : EXECUTION_FAILURE;
+}
+
+/* has_more - has the file @fd, a regular one, something behind our offset? */
+static int has_more(const int fd)
+{
+	const off_t at = lseek(fd, 0, SEEK_CUR);
+	struct stat file;
+
+	return at >= 0 && !fstat(fd, &file) && file.st_size > at;
+}
+
+/*
+ * more - wait until the file @fd has more to read, or its writer has ended
+ * @pidfd: of the writer
+ * @seconds: at most so long
+ *
+ * A file wakes nobody (and inotify, when it is let go, waits for the whole
+ * kernel): look again and again, at first after 200 us.
+ *
+ * Returns 0 (also when a signal came), 1, or TIMED_OUT.
+ */
+static int more(const int fd, const int pidfd, const long seconds)
+{
+	struct pollfd end = {.fd = pidfd, .events = POLLIN};
+	struct timespec now, pause = {.tv_nsec = 200 * 1000};
+	time_t last;
+	int n;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	last = now.tv_sec + seconds;
+	for (;;) {
+		if (has_more(fd))
+			return 0;
+		n = ppoll(&end, 1, &pause, NULL);
+		if (n < 0)
+			return errno == EINTR ? 0 : failed("more");
+		if (n > 0)
+			return !has_more(fd);
+		clock_gettime(CLOCK_MONOTONIC, &now);
+		if (now.tv_sec > last)
+			return TIMED_OUT;
+		if (pause.tv_nsec < 20 * 1000 * 1000)
+			pause.tv_nsec += pause.tv_nsec / 2;
+	}
+}
+
+/*
+ * pin - this process runs on @cpu only, and so does what it starts
+ *
+ * Returns 0, or EXECUTION_FAILURE: there is no such CPU, or it is not ours.
+ */
+static int pin(const int cpu)
+{
+	cpu_set_t cpus;
+
+	CPU_ZERO(&cpus);
+	if (cpu < CPU_SETSIZE)
+		CPU_SET(cpu, &cpus);
+	return sched_setaffinity(0, sizeof(cpus), &cpus) ? failed("pin") : 0;
+}
+
+/*
+ * number - the next of @words as a number from 0 on
+ * @words: moved behind it
+ *
+ * Returns it, or -1: there is none, or it is no such number.
+ */
+static long number(struct word_list **words)
+{
+	const char *digits = *words ? (*words)->word->word : "";
+	char *end;
+	long n;
+
+	if (*digits < '0' || *digits > '9')
+		return -1;
+	n = strtol(digits, &end, 10);
+	if (*end || n > INT_MAX)
+		return -1;
+	*words = (*words)->next;
+	return n;
+}
+
+/*
+ * on_numbers - the verbs that take numbers
+ *
+ * Returns what they return, or EX_USAGE: there is no such verb, or other words.
+ */
+static int on_numbers(const char *verb, struct word_list *list)
+{
+	long n[3] = {0, 0, 0};
+	int i, count = 0;
+
+	while (list && count < 3) {
+		n[count] = number(&list);
+		if (n[count++] < 0)
+			return EX_USAGE;
+	}
+	i = list ? 4 : count;
+	if (!strcmp(verb, "pin") && i == 1)
+		return pin((int)n[0]);
+	if (!strcmp(verb, "wait") && i == 1)
+		return wait_for((int)n[0]);
+	if (!strcmp(verb, "more") && i == 3)
+		return more((int)n[0], (int)n[1], n[2]);
+	return EX_USAGE;
 }
 
 static int netns_builtin(struct word_list *list)
 {
 	const char *verb = list ? list->word->word : "";
+	int code;
 
 	list = list ? list->next : NULL;
 	if (!strcmp(verb, "new") && !list)
@@ -190,8 +516,14 @@ static int netns_builtin(struct word_list *list)
 		return enter(list->word->word);
 	if (!strcmp(verb, "run") && list && list->next)
 		return run(list->word->word, list->next);
-	dprintf(STDERR_FILENO, "netns: usage: " USAGE "\n");
-	return EX_USAGE;
+	if (!strcmp(verb, "start") && list && list->next)
+		return start(list->word->word, list->next);
+	if (!strcmp(verb, "can-start") && !list)
+		return can_start();
+	code = on_numbers(verb, list);
+	if (code == EX_USAGE)
+		dprintf(STDERR_FILENO, "netns: usage: " USAGE "\n");
+	return code;
 }
 
 static char *const long_doc[] = {
