@@ -814,7 +814,9 @@ struct end {
 
 /* One four-tuple, through all its incarnations. */
 struct conn {
-	struct conn *next;
+	struct conn *next;   /* in its bucket */
+	struct conn *before; /* it came */
+	uint32_t hash;
 	uint8_t family;
 	uint64_t last_row; /* of the ladder, plus one; 0: none */
 	struct end end[2]; /* [0]: who sent its first SYN */
@@ -829,6 +831,7 @@ struct conn {
 
 struct conns {
 	struct conn *bucket[CONN_BUCKETS];
+	struct conn *last; /* of all, in the order of their coming */
 	uint32_t n;
 };
 
@@ -849,13 +852,12 @@ static bool is_end(const struct end *e, const uint8_t *addr, size_t n,
 
 static void conns_clear(struct conns *t)
 {
-	for (size_t i = 0; i < CONN_BUCKETS; i++) {
-		while (t->bucket[i]) {
-			struct conn *c = t->bucket[i];
+	while (t->last) {
+		struct conn *c = t->last;
 
-			t->bucket[i] = c->next;
-			free(c);
-		}
+		t->last = c->before;
+		t->bucket[c->hash] = NULL;
+		free(c);
 	}
 	t->n = 0;
 }
@@ -890,6 +892,9 @@ static struct conn *conn_of(struct conns *t, const struct segment *s, int *side)
 	head = &t->bucket[h];
 	c = xmalloc(sizeof(*c));
 	c->next = *head;
+	c->before = t->last;
+	t->last = c;
+	c->hash = h;
 	c->family = s->family;
 	*head = c;
 	/* A SYN-ACK answers a SYN that was not seen. */
