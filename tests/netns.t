@@ -80,9 +80,11 @@ results() { sed -E 's/"seconds":[0-9.]+/"seconds":/; s/"evidence":\[[^]]*\]//g' 
 run scripts/lab run --format json --quick server-close assassination other-destination
 is 'the lab with it: exit code' 0 "$status"
 with=$(results)
-run env RTEST_NETNS=0 scripts/lab run --format json --quick server-close assassination other-destination
-is 'the lab without it: exit code' 0 "$status"
-is 'and the same results' "$with" "$(results)"
+for mode in 0 fork; do
+	run env RTEST_NETNS=$mode scripts/lab run --format json --quick server-close assassination other-destination
+	is "RTEST_NETNS=$mode: exit code" 0 "$status"
+	is "RTEST_NETNS=$mode: the same results" "$with" "$(results)"
+done
 
 # Each arm has a namespace of its own.
 mkdir "$tmp/experiments"
@@ -100,7 +102,7 @@ steps() {
 }
 trial "\$@"
 END
-for netns in 1 0; do
+for netns in 1 0 fork; do
 	run env RTEST_NETNS=$netns RTEST_EXPERIMENTS="$tmp/experiments" scripts/lab run --format json own
 	is "RTEST_NETNS=$netns: five arms in five namespaces" 5 \
 		"$(grep -o 'namespace net:\[[0-9]*\]' <<<"$out" | sort -u | wc -l)"
