@@ -147,6 +147,16 @@ experiment too-slow <<'END'
 	saw connected
 END
 
+experiment once-too-slow <<'END'
+	exec {fd}<"$0"
+	flock -w 20 "$fd" || broken "somebody has the lock"
+	start server "$there" 44400
+	((RTEST_TRY >= 3)) || void "the first time"
+	fds=(/proc/self/fd/*)
+	((${#fds[@]} < 20)) || broken "descriptors: ${fds[*]}"
+	observe client -H -b 44401 "$there" 44400
+END
+
 experiment no-outcome <<'END'
 	:
 END
@@ -229,6 +239,7 @@ judged no-link unexpected 'cannot hold back what here sends'
 judged no-word unexpected 'no such word: hold_bakc'
 judged dies unexpected "the arm's process died"
 judged too-slow unexpected 'too slow, 20 times: took [0-9]+ ms, may take 10'
+judged once-too-slow holds connected
 judged no-outcome unexpected failed
 judged skipped skipped 'for a reason'
 judged bad-control unexpected connected
