@@ -62,13 +62,21 @@ else
 	else
 		skip 'start, wait, more' 'this kernel does not remember exit codes (Linux 6.15)'
 	fi
+	inside 'exec {p}<> <(:); printf ab >&$p; for i in 1 2 3; do netns take $p 0 && echo "$netns_byte"; done; echo $?'
+	is 'take: one byte, and no more than there is' $'a\nb\n1' "$out"
+	inside 'exec {p}<> <(:); (sleep 0.2; printf x >&$p) & netns take $p 60 || netns take $p 60; echo $? $netns_byte $((SECONDS < 30))'
+	is 'take: waits for it' '0 x 1' "$out"
+	inside 'exec {p}<> <(:); sleep 0.2 & netns take $p 60; echo $?'
+	is 'take: not beyond the end of a child' 1 "$out"
+	inside 'trap : EXIT; exec {p}<> <(:); netns start "" sleep 60; (sleep 0.3; kill $$) & netns wait $netns_fd; echo not here'
+	is 'wait: a signal ends it' 143: "$status:$out"
 	inside 'netns enter /nope; echo $?; netns run /nope true; echo $?'
 	is 'no such namespace: exit code' $'1\n1' "$out"
 	is 'no such namespace: says so' $'netns: /nope: No such file or directory\nnetns: /nope: No such file or directory' "$err"
 	inside 'netns enter /etc/passwd'
 	is 'not a namespace' '1:netns: /etc/passwd: Invalid argument' "$status:$err"
 	for words in '' 'new x' enter 'enter a b' run 'run ""' start 'start ""' wait 'wait x' 'wait 1 2' 'more 1 2' 'more 1 2 3 4' 'more 1 2 -3' \
-		'wait 99999999999' 'can-start 1' pin 'pin x' nonsense; do
+		'wait 99999999999' 'can-start 1' pin 'pin x' take 'take 1' 'take 1 x' nonsense; do
 		inside "netns $words"
 		is "netns $words: exit code" 2 "$status"
 		like "netns $words: says how" '^netns: usage: ' "$err"

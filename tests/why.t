@@ -315,7 +315,7 @@ echo 44401 >/proc/sys/net/ipv4/ip_local_reserved_ports
 kill $(jobs -p)
 END
 # On one CPU: on two, a loopback may deliver out of order, and a late ACK ends
-# the TIME-WAIT (run_lane in scripts/lib/trial).
+# the TIME-WAIT (make_slots in scripts/lib/trial).
 read -r _ cpu < <(grep ^Cpus_allowed_list: /proc/self/status)
 run scripts/sandbox tcp_timestamps=0 -- taskset -c "${cpu%%[,-]*}" \
 	env why="$why" tmp="$tmp" bash "$tmp/story"

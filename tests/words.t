@@ -157,6 +157,16 @@ experiment once-too-slow <<'END'
 	observe client -H -b 44401 "$there" 44400
 END
 
+experiment misspelt <<'END'
+	echo "$no_such_variable"
+END
+
+experiment no-ss <<'END'
+	start server "$there" 44400
+	PATH=/nowhere
+	await LISTEN "$there:44400" '0.0.0.0:*'
+END
+
 experiment no-outcome <<'END'
 	:
 END
@@ -239,9 +249,17 @@ judged no-link unexpected 'cannot hold back what here sends'
 judged no-word unexpected 'no such word: hold_bakc'
 judged dies unexpected "the arm's process died"
 judged too-slow unexpected 'too slow, 20 times: took [0-9]+ ms, may take 10'
+judged misspelt unexpected "the arm's process died"
+judged no-ss unexpected 'failed: ss on host here: exit code 12[67]'
 judged once-too-slow holds connected
 judged no-outcome unexpected failed
 judged skipped skipped 'for a reason'
+
+# One slot, and the arm that had it has died.
+run timeout 60 scripts/lab run --jobs 1 --out "$tmp/one" --format json dies misspelt fine
+is "a slot comes back from an arm that died: exit code" 1 "$status"
+is "a slot comes back from an arm that died: the others" holds "$(cut -f 4 "$tmp/one/fine.tsv")"
+like "their records do not speak of it" '^died: 2 of 3$' "died: $(grep -l 'process died' "$tmp"/one/*.evidence | wc -l) of 3"
 judged bad-control unexpected connected
 judged no-control unexpected connected
 judged no-model unexpected 'the model has no expectation'

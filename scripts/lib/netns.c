@@ -16,6 +16,9 @@
  *	                    that time: 142.  It may be 0 too early.
  *	netns can-start     do start and wait work here?  Linux 6.15 or later.
  *	netns pin CPU       this shell, and what it starts, runs there only
+ *	netns take FD SECONDS
+ *	                    a byte of the pipe FD, which others read as well:
+ *	                    $netns_byte.  Fails after that time, or a signal.
  *
  * An arm of an experiment wants a namespace of its own.  With unshare(1) that
  * is two programs, and bash has to read all its words again; a subshell that
@@ -74,7 +77,7 @@ struct builtin {
 #define USAGE                                                                 \
 	"netns new | netns enter PATH | netns run|start PATH COMMAND ... | "  \
 	"netns wait PIDFD | netns more FD PIDFD SECONDS | netns can-start | " \
-	"netns pin CPU"
+	"netns pin CPU | netns take FD SECONDS"
 
 enum {
 	BUILTIN_ENABLED = 1,
@@ -99,6 +102,8 @@ extern char **export_env;
 extern void maybe_make_export_env(void);
 /* Sets a variable; what it returns is of no interest here. */
 extern void *bind_variable(const char *name, char *value, int flags);
+/* A signal has come that ends the shell, once we return. */
+extern volatile sig_atomic_t terminating_signal;
 
 /*
  * failed - say what failed, and why, in one line on stderr
@@ -153,16 +158,25 @@ static int enter(const char *path)
 }
 
 /*
- * block_sigchld - bash must not see a child end before we have a hold on it
+ * block_signals - bash must not see a child end before we have a hold on it,
+ * nor its handlers run in a child that shares our memory
  * @before: where to put the signal mask that was
  */
-static void block_sigchld(sigset_t *before)
+static void block_signals(sigset_t *before)
 {
-	sigset_t chld;
+	sigset_t all;
 
-	sigemptyset(&chld);
-	sigaddset(&chld, SIGCHLD);
-	sigprocmask(SIG_BLOCK, &chld, before);
+	sigfillset(&all);
+	sigprocmask(SIG_BLOCK, &all, before);
+}
+
+/* unblock_all_but_sigchld - so that what runs in the foreground can be ended */
+static void unblock_all_but_sigchld(const sigset_t *before)
+{
+	sigset_t mask = *before;
+
+	sigaddset(&mask, SIGCHLD);
+	sigprocmask(SIG_SETMASK, &mask, NULL);
 }
 
 /*
@@ -190,7 +204,7 @@ static pid_t execute(char *const argv[], const int net, const sigset_t *mask)
  * launch - start the program of @words, in the network namespace of @path or,
  * if that is empty, here
  * @words: the program and its arguments, 254 of them at most
- * @mask: its signal mask; the caller has blocked SIGCHLD
+ * @mask: its signal mask; the caller has blocked all signals
  *
  * Returns its process ID, or -1: the namespace cannot be opened, there is no
  * process to be had, or too many words.  That has been said.
@@ -242,11 +256,12 @@ static int exit_code(const int status)
 static int run(const char *path, struct word_list *words)
 {
 	sigset_t before;
-	int status = 0;
+	int status = 127 << 8;
 	pid_t pid;
 
-	block_sigchld(&before);
+	block_signals(&before);
 	pid = launch(path, words, &before);
+	unblock_all_but_sigchld(&before);
 	while (pid > 0 && waitpid(pid, &status, 0) < 0 && errno == EINTR)
 		;
 	sigprocmask(SIG_SETMASK, &before, NULL);
@@ -291,7 +306,7 @@ static int start(const char *path, struct word_list *words)
 	int fd = -1, refused = EXECUTION_FAILURE;
 	pid_t pid;
 
-	block_sigchld(&before);
+	block_signals(&before);
 	pid = launch(path, words, &before);
 	if (pid > 0) {
 		fd = hold_on_to(pid);
@@ -347,7 +362,7 @@ static int wait_for(const int pidfd)
 
 	do
 		n = poll(&end, 1, -1);
-	while (n < 0 && errno == EINTR);
+	while (n < 0 && errno == EINTR && !terminating_signal);
 	if (n > 0 && end.revents & POLLNVAL) {
 		errno = EBADF;
 		n = -1;
@@ -361,7 +376,7 @@ static int wait_for(const int pidfd)
 
 /*
  * ended_child - a child that has ended with exit code 7, and is ours to reap
- * @before: where to put the signal mask that was: SIGCHLD is blocked now
+ * @before: where to put the signal mask that was: all are blocked now
  *
  * Returns its process ID, or -1.
  */
@@ -369,7 +384,7 @@ static pid_t ended_child(sigset_t *before)
 {
 	pid_t pid;
 
-	block_sigchld(before);
+	block_signals(before);
 	pid = vfork();
 	if (!pid)
 		_exit(7);
@@ -459,6 +474,47 @@ static int pin(const int cpu)
 }
 
 /*
+ * take - a byte of the pipe @fd, into netns_byte, or wait for one
+ * @seconds: at most so long
+ *
+ * Others wait for the same: poll() wakes all of them, and a read() that blocks
+ * would then wait for the next byte, beyond its time and deaf to SIGCHLD.
+ *
+ * Returns 0, or EXECUTION_FAILURE: none has come, or a signal has.
+ */
+static int take(const int fd, const long seconds)
+{
+	struct pollfd pipe_end = {.fd = fd, .events = POLLIN};
+	const int flags = fcntl(fd, F_GETFL);
+	char byte[2] = "";
+	struct timespec now;
+	time_t last;
+	ssize_t n;
+
+	if (flags < 0)
+		return failed("take");
+	if (!(flags & O_NONBLOCK) && fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0)
+		return failed("take");
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	last = now.tv_sec + seconds;
+	for (;;) {
+		n = read(fd, byte, 1);
+		if (n >= 0)
+			break;
+		if (errno != EAGAIN)
+			return errno == EINTR ? EXECUTION_FAILURE
+					      : failed("take");
+		if (poll(&pipe_end, 1, (int)(last - now.tv_sec) * 1000) <= 0)
+			return EXECUTION_FAILURE;
+		clock_gettime(CLOCK_MONOTONIC, &now);
+		if (now.tv_sec > last)
+			return EXECUTION_FAILURE;
+	}
+	bind_variable("netns_byte", byte, 0);
+	return n ? 0 : EXECUTION_FAILURE;
+}
+
+/*
  * number - the next of @words as a number from 0 on
  * @words: moved behind it
  *
@@ -499,6 +555,8 @@ static int on_numbers(const char *verb, struct word_list *list)
 		return pin((int)n[0]);
 	if (!strcmp(verb, "wait") && i == 1)
 		return wait_for((int)n[0]);
+	if (!strcmp(verb, "take") && i == 2 && n[1] < INT_MAX / 1000)
+		return take((int)n[0], n[1]);
 	if (!strcmp(verb, "more") && i == 3)
 		return more((int)n[0], (int)n[1], n[2]);
 	return EX_USAGE;
@@ -527,7 +585,7 @@ static int netns_builtin(struct word_list *list)
 }
 
 static char *const long_doc[] = {
-	"Moves this shell to another network namespace.",
+	"Moves this shell to another network namespace, and starts programs there.",
 	NULL,
 };
 
