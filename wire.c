@@ -2310,8 +2310,16 @@ static int open_socket(int type)
 	return fd;
 }
 
-/* ring_map - ask for the ring and map it */
-static void ring_map(struct ring *r, size_t bytes)
+/*
+ * ring_map - ask for a ring of @bytes, and map it
+ * @snaplen: so many bytes of a packet are wanted, at most
+ *
+ * A block is handed over after V3_RETIRE_MS, though there be one packet in it.
+ * So it is not only bytes that fill a ring: on a busy machine it is full when
+ * we have not run for that time, once for each block.  Hence 64 blocks, if a
+ * block holds 16 packets then.
+ */
+static void ring_map(struct ring *r, size_t bytes, uint32_t snaplen)
 {
 	int version = r->v3 ? TPACKET_V3 : TPACKET_V2;
 	struct ring_request req = {
@@ -2319,6 +2327,9 @@ static void ring_map(struct ring *r, size_t bytes)
 		.slot_size = r->v3 ? 2048 : V2_SLOT,
 		.retire_ms = V3_RETIRE_MS,
 	};
+	while (r->v3 && bytes / req.block_size < 64 &&
+	       req.block_size / 32 >= snaplen && req.block_size > 1 << 14)
+		req.block_size /= 2;
 	/* At least eight blocks, or one wake-up's delay fills the ring. */
 	while (bytes / req.block_size < 8)
 		req.block_size /= 2;
@@ -2387,7 +2398,7 @@ static void ring_open(struct ring *r, const struct filter *f, size_t bytes,
 	if (type == ARPHRD_LOOPBACK)
 		setsockopt(r->fd, SOL_PACKET, PACKET_IGNORE_OUTGOING, &one,
 			   sizeof(one));
-	ring_map(r, bytes);
+	ring_map(r, bytes, snaplen);
 	ll.sll_ifindex = r->ifindex;
 	if (bind(r->fd, (struct sockaddr *)&ll, sizeof(ll)))
 		die_errno("capture on %s", r->ifname);

@@ -506,6 +506,18 @@ for mode in lines pcap; do
 	is "seen and dropped are all there were ($mode)" "$n" \
 		"$(last drop | awk '{ print $2 + $5 }')"
 done
+# Few segments, but the time that fills a block with one of them, many times.
+listen few -B 2 -s 1600 -e -w "$tmp/few.pcap"
+before=$(received)
+kill -STOP "$pid"
+for i in {1..16}; do
+	refuse_one 44499
+	sleep 0.03
+done
+kill -CONT "$pid"
+stop
+is 'a long pause and few segments: none is lost' \
+	"0 wire: $(($(received) - before)) segments seen, 0 dropped" "$status $(last few)"
 listen drop -B 1 -e -w "$tmp/drop.pcap"
 kill -STOP "$pid"
 connections 2000 44400 s
