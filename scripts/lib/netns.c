@@ -340,7 +340,8 @@ static int status_of(const int pidfd, int *status)
 		      WEXITED) < 0 &&
 	       errno == EINTR)
 		;
-	if (ioctl(pidfd, GET_INFO, &info))
+	/* (The libcs differ in what type a request has.) */
+	if (syscall(SYS_ioctl, pidfd, GET_INFO, &info))
 		return -1;
 	if (!(info.mask & INFO_EXIT)) {
 		errno = ENODATA;
