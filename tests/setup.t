@@ -143,7 +143,7 @@ asks() {
 asks apt apt-get 'apt-get update' \
 	'apt-get install -y --no-install-recommends gcc libc6-dev iproute2 util-linux perl'
 asks dnf dnf 'dnf install -y gcc glibc-devel iproute util-linux perl-Test-Harness'
-asks apk apk 'apk add gcc musl-dev iproute2 util-linux perl-utils'
+asks apk apk 'apk add gcc musl-dev linux-headers iproute2 util-linux perl-utils'
 asks pacman pacman 'pacman -S --needed --noconfirm gcc iproute2 util-linux perl'
 asks zypper zypper 'zypper --non-interactive install --no-recommends gcc glibc-devel iproute2 util-linux perl'
 
