@@ -264,4 +264,13 @@ judged bad-control unexpected connected
 judged no-control unexpected connected
 judged no-model unexpected 'the model has no expectation'
 
+# One shell can read several of these files: a word has one meaning.
+twice=$(cd scripts/lib && grep -hoE '^[a-z_]+\(\)' experiment trial trials nets silent segments \
+	sketch timers ports model demo asked log | sort | uniq -d)
+is "no word is defined in two files" '' "$twice"
+used=$(grep -hoE '^[a-z_]+\(\)' scripts/lib/nets scripts/lib/experiment | sort -u)
+for word in ask_these in_order known fail; do
+	unlike "lab's $word is none of the words" "(^|\n)$word[(]" "$used"
+done
+
 finish
