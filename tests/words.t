@@ -270,7 +270,7 @@ twice=$(cd scripts/lib && grep -hoE '^[a-z_]+\(\)' experiment trial trials nets 
 is "no word is defined in two files" '' "$twice"
 used=$(grep -hoE '^[a-z_]+\(\)' scripts/lib/nets scripts/lib/experiment | sort -u)
 for word in ask_these in_order known fail; do
-	unlike "lab's $word is none of the words" "(^|\n)$word[(]" "$used"
+	unlike "lab's $word is none of the words" "(^|\n)${word}[(]" "$used"
 done
 
 finish
