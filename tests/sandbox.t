@@ -145,14 +145,13 @@ signals() {
 		rm -f "$tmp/ready" "$tmp/got"
 		: >"$tmp/got"
 		chmod 666 "$tmp/got"
-		# In a session of its own, and with its signals as at a login: bash
-		# has a background process ignore SIGINT and SIGQUIT.
-		(
-			trap - INT QUIT
-			exec "${as[@]}" "$sandbox" bash -c "
-				trap 'echo $signal >>$tmp/got; exit 9' $signal
-				echo ready >>$tmp/got; while :; do sleep 0.05; done"
-		) </dev/null &
+		# With its signals as at a login: bash has a background process ignore
+		# SIGINT and SIGQUIT, and cannot undo that if we are one ourselves.
+		# shellcheck disable=SC2016 # Perl's
+		perl -e '$SIG{INT} = $SIG{QUIT} = "DEFAULT"; exec @ARGV' \
+			"${as[@]}" "$sandbox" bash -c "
+			trap 'echo $signal >>$tmp/got; exit 9' $signal
+			echo ready >>$tmp/got; while :; do sleep 0.05; done" </dev/null &
 		pid=$!
 		until_true 10 grep -q ready "$tmp/got"
 		kill -s "$signal" "$pid"
