@@ -200,9 +200,12 @@ steps_are() { [ "$(grep -c . "$tmp/steps")" = "$1" ]; }
 # windows USER: a parent dies after fork(), but before the child's parent-death
 # signal is set.  A setpriv that takes its time holds the window open.
 windows() {
-	local who=$1 nth victim caller
+	local who=$1 nth victim caller reader
 
 	mkdir -p "$tmp/slow"
+	# All of the chain hold its other end.  (While a process is in execve(2) it
+	# has no environment, and alive does not see it.)
+	mkfifo "$tmp/held-$who"
 	# shellcheck disable=SC2016  # for the shell in it
 	printf '#!/bin/sh\necho "$PPID" >>%s\nsleep 0.5\nexec %s "$@"\n' \
 		"$tmp/steps" "$(type -P setpriv)" >"$tmp/slow/setpriv"
@@ -212,13 +215,16 @@ windows() {
 		: >"$tmp/steps"
 		chmod 666 "$tmp/steps"
 		SANDBOX_TEST=$mark "${as[@]}" env PATH="$tmp/slow:$PATH" bash -c '"$@"; :' caller \
-			"$sandbox" touch "$ran" </dev/null >/dev/null 2>&1 &
+			"$sandbox" touch "$ran" </dev/null >/dev/null 2>&1 9>"$tmp/held-$who" &
 		caller=$!
+		timeout 30 cat "$tmp/held-$who" >/dev/null &
+		reader=$!
 		until_true 10 steps_are "$nth"
 		victim=$(tail -1 "$tmp/steps")
 		kill -KILL "$victim"
 		wait "$caller" 2>/dev/null
-		until_true 15 none_alive
+		wait "$reader"
+		ok "$who: window $nth: all end" test $? = 0
 		ok "$who: window $nth: nothing is left" none_alive
 		ok "$who: window $nth: COMMAND has not run" test ! -e "$ran"
 	done
