@@ -2769,7 +2769,7 @@ static void check_request(const struct wire *w, const struct request *q,
 		die_usage("-v goes with -L or -S");
 	if (w->rows && (!strpbrk(formats, "LS") || strchr(formats, 'j')))
 		die_usage("-m goes with -L or -S");
-	if (q->snaplen != SNAPLEN_MAX && !q->write)
+	if (q->snaplen && !q->write)
 		die_usage("-s goes with -w");
 	if (!q->read)
 		return;
@@ -2823,8 +2823,7 @@ static void set_option(struct wire *w, struct request *q, char *formats,
 			die_usage("-R: descriptor %d is not open", q->ready_fd);
 		break;
 	case 's':
-		q->snaplen =
-			(uint32_t)parse_long("-s", arg, 64, SNAPLEN_MAX - 1);
+		q->snaplen = (uint32_t)parse_long("-s", arg, 64, SNAPLEN_MAX);
 		break;
 	case 't':
 		q->seconds = parse_seconds("-t", arg);
@@ -2851,7 +2850,6 @@ static void parse_args(struct wire *w, struct request *q, int argc, char **argv)
 	int c;
 
 	*q = (struct request){.seconds = -1, .ready_fd = -1};
-	q->snaplen = SNAPLEN_MAX;
 	opterr = 0;
 	while ((c = getopt_long(argc, argv, ":aB:c:eH:hjLm:p:r:R:s:St:vw:",
 				longs, NULL)) != -1) {
@@ -2876,6 +2874,8 @@ static void parse_args(struct wire *w, struct request *q, int argc, char **argv)
 	if (optind < argc)
 		die_usage("'%s' is too much", argv[optind]);
 	check_request(w, q, formats);
+	if (!q->snaplen)
+		q->snaplen = SNAPLEN_MAX;
 	w->format = q->write		   ? PCAP
 		    : strchr(formats, 'j') ? JSON
 		    : strchr(formats, 'S') ? SVG

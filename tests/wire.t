@@ -113,6 +113,8 @@ usage_error 'an address that is none' -H 300.1.1.1
 usage_error 'count 0' -c 0
 usage_error 'seconds with letters' -t 1s
 usage_error 'a ring of no size' -B 0
+usage_error '-s, beyond the greatest' -s 262145 -w "$tmp/f"
+usage_error '-s, the default, without -w' -s 262144
 usage_error 'a snaplen without -w' -s 100
 usage_error 'two kinds of output' -L -S
 usage_error 'lines and a file' -j -w "$tmp/never"
