@@ -129,7 +129,7 @@ ip addr add 10.1.1.1/24 dev lo
 ./server -o 8085 </dev/null &
 ./server -q 0 -O 86400 127.0.0.1 8083 </dev/null &
 up LISTEN 8081; up LISTEN 8082; up BOUND 8084; up BOUND 8085; up LISTEN 8083
-./client -H -b 1083 127.0.0.1 8083 >/dev/null &
+./client -H -b 1083 127.0.0.1 8083 >/dev/null & holder=$!
 up ESTAB 1083
 
 ask bind 127.0.0.1:8080
@@ -190,6 +190,10 @@ set_sysctl ip_local_port_range '40000 40001'
 ask connect 127.0.0.1:8082
 set_sysctl ip_local_reserved_ports 40001
 ask connect 127.0.0.1:8082
+# Not the server first: its end resets the connection, and that is an error
+# for whoever holds it.
+kill $holder
+wait $holder
 kill $(jobs -p)
 END
 run scripts/sandbox -- env why="$why" bash "$tmp/facts"
