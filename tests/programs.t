@@ -626,6 +626,8 @@ if [ -e /proc/net/if_inet6 ]; then
 		"client: connect to [::1]:7061 from [::1]:5005: Connection refused [ECONNREFUSED]" \
 		"$err"
 	ip address add fe80::17/64 dev lo nodad
+	# The route to it comes later, from addrconf_dad_work().
+	until_true 30 grep -q '^fe80[0-9a-f]*17 80 .* 8[0-9a-f]\{7\} *lo$' /proc/net/ipv6_route
 	serve s -d fe80::17%lo 7062
 	background c "$client" -c -j fe80::17%lo 7062
 	reap c "$pid"
