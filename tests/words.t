@@ -215,6 +215,9 @@ steps() { saw connected; }
 trial "\$@"
 END
 sed '/^control/d' "$RTEST_EXPERIMENTS/bad-control" >"$RTEST_EXPERIMENTS/no-control"
+# shellcheck disable=SC2016  # for the experiment
+sed 's/^steps.*/steps() { [ "$old" != none ] || skip "for no good"; saw connected; }/' \
+	"$RTEST_EXPERIMENTS/bad-control" >"$RTEST_EXPERIMENTS/skipped-control"
 sed 's/^expect.*/expect() { :; }/' "$RTEST_EXPERIMENTS/bad-control" >"$RTEST_EXPERIMENTS/no-model"
 
 liars=(lies-connected lies-listening)
@@ -262,6 +265,8 @@ is "a slot comes back from an arm that died: the others" holds "$(cut -f 4 "$tmp
 like "their records do not speak of it" '^died: 2 of 3$' "died: $(grep -l 'process died' "$tmp"/one/*.evidence | wc -l) of 3"
 judged bad-control unexpected connected
 judged no-control unexpected connected
+judged skipped-control skipped 'for no good'
+is "skipped-control: what is missing" 'no control: for no good' "$(cut -f 5 "$tmp/out/skipped-control.tsv")"
 judged no-model unexpected 'the model has no expectation'
 
 # One shell can read several of these files: a word has one meaning.

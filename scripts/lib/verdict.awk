@@ -17,6 +17,7 @@ BEGIN { arms = agreeing = nkeys = terms = 0 }
 	if ($3 != "true") unexpected = 1
 	if ($5 == "skipped") {
 		if (reason == "") reason = $9
+		if ($2 == 1 && no_control == "") no_control = $9
 		next
 	}
 	if ($2 == 1) {
@@ -173,6 +174,11 @@ END {
 	if (unexpected) verdict = "unexpected"
 	else if (arms == 0 && reason != "") {
 		print "skipped\t" reason
+		exit
+	} else if (arms && !controls && no_control != "") {
+		# The claim was put to the test, and this machine has nothing to
+		# compare it with.
+		print "skipped\tno control: " no_control
 		exit
 	} else if (arms == 0 || !controls) {
 		# Nothing was put to the test, or nothing to compare it with.
