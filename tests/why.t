@@ -345,6 +345,7 @@ like "TIME-WAIT: nobody holds it" 'No process holds it: the kernel keeps it for 
 like "TIME-WAIT: the function" 'rule +tcp_twsk_unique: no timestamp was recorded' "$part"
 like "TIME-WAIT: the RFC" 'RFC 9293' "$part"
 like "TIME-WAIT: the sysctls" 'Linux [^ ]*, tcp_timestamps=0, tcp_tw_reuse=[0-2]' "$part"
+like "TIME-WAIT: what is assumed" 'assumed +The old connection had no timestamps, as tcp_timestamps=0 now \(--old timestamps=1 if' "$(tr -s ' \n' ' ' <<<"$part")"
 like "TIME-WAIT: the safest way first" 'way out +1. Leave the local port to the kernel' "$part"
 like "TIME-WAIT: every way has its price" '2. Wait [0-9]+ s.*Price: the time' "$part"
 is "every way has its price" "$(grep -cE '(way out|^ {10}) +[0-9]\. ' <<<"$part")" "$(grep -c 'Price: ' <<<"$part")"
