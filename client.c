@@ -449,14 +449,56 @@ bulk_refuse(const char *fmt, ...)
 static void check_files(const struct bulk *b, uint64_t count)
 {
 	uint64_t want = 2 * count + (uint64_t)b->listener + 2;
+	uint64_t most = UINT64_MAX;
 	struct rlimit limit;
+	char how[96];
 
 	if (getrlimit(RLIMIT_NOFILE, &limit) || limit.rlim_cur >= want)
 		return;
-	bulk_refuse("holding %" PRIu64 " connections takes %" PRIu64
-		    " descriptors, and RLIMIT_NOFILE is %" PRIu64
-		    " (as root: 'ulimit -n %" PRIu64 "'; or several clients)",
-		    count, want, (uint64_t)limit.rlim_cur, want);
+	/* Nobody can have more (do_prlimit()). */
+	read_number("/proc/sys/fs/nr_open", &most);
+	if (want > most)
+		snprintf(how, sizeof(how),
+			 "several clients: fs.nr_open is %" PRIu64, most);
+	else
+		snprintf(how, sizeof(how),
+			 "as root: 'ulimit -n %" PRIu64 "'; or several clients",
+			 want);
+	bulk_refuse("%s %" PRIu64 " connection%s takes %" PRIu64
+		    " descriptors, and RLIMIT_NOFILE is %" PRIu64 " (%s)",
+		    b->cl->talk.hold ? "holding" : "making", count,
+		    count == 1 ? "" : "s", want, (uint64_t)limit.rlim_cur, how);
+}
+
+/*
+ * conntrack - how many connections are tracked in this network namespace, and
+ * how many may be; false where the kernel does not track
+ */
+static bool conntrack(uint64_t *now, uint64_t *max)
+{
+	return read_number("/proc/sys/net/netfilter/nf_conntrack_count", now) &&
+	       read_number("/proc/sys/net/netfilter/nf_conntrack_max", max);
+}
+
+/*
+ * check_conntrack - that many connections can be tracked, if they are
+ *
+ * Whether a rule wants that does not show before the first connection; but
+ * where some are tracked, ours will be.  One takes an entry, which outlives it
+ * by 10 s or 120 s; without room its SYN is dropped (nf_conntrack_alloc()).
+ */
+static void check_conntrack(uint64_t count)
+{
+	uint64_t now, max;
+
+	if (!conntrack(&now, &max) || !now || now + count <= max)
+		return;
+	bulk_refuse(
+		"%" PRIu64 " connections and the %" PRIu64
+		" that are tracked here are more than net.netfilter.nf_conntrack_max, %" PRIu64
+		" (as root: sysctl net.netfilter.nf_conntrack_max=%" PRIu64
+		"; or no rule that tracks)",
+		count, now, max, now + count + count / 10);
 }
 
 /*
@@ -847,7 +889,8 @@ static void bulk_listen(struct bulk *b)
 	CONV_EVENT(t, "listening", .local = &local);
 }
 
-/* bulk_check - is there room for all?  If not, one line, exit 1 */
+/* bulk_check - is there room for all, but for their descriptors?  If not, one
+ * line, exit 1 */
 static void bulk_check(struct bulk *b)
 {
 	struct talk *t = &b->cl->talk;
@@ -858,10 +901,9 @@ static void bulk_check(struct bulk *b)
 			    " ports make %" PRIu64 " connections, not %" PRIu64
 			    " (widen -l or -R)",
 			    b->addrs, b->ports, room, t->count);
-	if (t->hold)
-		check_files(b, t->count);
-	else
+	if (!t->hold)
 		check_buckets(t->count);
+	check_conntrack(t->count);
 	check_memory(t->count, t->hold ? PAIR_BYTES : TIME_WAIT_BYTES);
 }
 
@@ -892,8 +934,12 @@ static int bulk(struct client *cl)
 
 	bulk_range(&b);
 	bulk_addresses(&b, cl->prefix);
+	if (!b.ports)
+		bulk_refuse("the only local port, %u, is the server's (see -R)",
+			    (unsigned int)addr_port(&cl->peer));
 	conv_setup(t);
 	bulk_listen(&b);
+	check_files(&b, t->hold ? t->count : 1);
 	if (t->count)
 		bulk_check(&b);
 	if (t->hold) {
@@ -914,9 +960,15 @@ static int bulk(struct client *cl)
 		while (t->hold && !conv_stop)
 			bulk_wait(&b, -1, -1, -1);
 	} else {
-		fprintf(stderr, "%s: %s after %" PRIu64 " connections\n",
+		uint64_t tracked, most;
+		bool full = !conv_stop && conntrack(&tracked, &most) &&
+			    tracked >= most - most / 100;
+
+		fprintf(stderr, "%s: %s after %" PRIu64 " connections%s\n",
 			prog_name, conv_stop ? "ended by a signal" : "stopped",
-			b.made);
+			b.made,
+			full ? " (conntrack is full: raise net.netfilter.nf_conntrack_max)"
+			     : "");
 		t->status = EXIT_REFUSED;
 	}
 	if (b.fds)

@@ -191,6 +191,21 @@ reap
 is "the number that it names is enough" "0|40|" \
 	"$status|$(key made connections)|$err"
 
+run "${with[@]}" 7 "$client" --bulk -n 0 127.0.0.1 5004
+like "nor for one: said before the start" \
+	"^1\|\|client: making 1 connection takes [0-9]+ descriptors, and RLIMIT_NOFILE is 7 \(as root: 'ulimit -n [0-9]+'; or several clients\)$" \
+	"$status|$out|$err"
+need=${err#*ulimit -n } need=${need%%\'*}
+run "${with[@]}" "$need" "$client" --bulk -n 3 -l 127.6.1.0/24 127.0.0.1 5004
+is "the number that it names is enough for any number" 0 "$status"
+run "${with[@]}" 64 "$client" --bulk -H -n 9000000 -l 127.0.0.0/8 127.0.0.1 5005
+like "more than root can have" "\(several clients: fs.nr_open is [0-9]+\)$" "$err"
+for count in 0 5; do
+	run "$client" --bulk -n $count -R 5004-5004 127.0.0.1 5004
+	is "-n $count, and no port but the server's" \
+		"1||client: the only local port, 5004, is the server's (see -R)" "$status|$out|$err"
+done
+
 run "$client" --bulk -n 300000 127.0.0.1 5002
 like "tcp_max_tw_buckets: said before the start, with what to set" \
 	"^1\|\|client: 300000 TIME-WAITs and the [0-9]+ that are here are more than net.ipv4.tcp_max_tw_buckets, 150000 \(scripts/sandbox tcp_max_tw_buckets=3[0-9]{5} -- client ...\)$" \
@@ -204,6 +219,20 @@ if awk '$1 == "MemAvailable:" { exit !($2 < 400000000) }' /proc/meminfo; then
 else
 	skip "memory: said before the start" "this machine has enough for anything"
 fi
+# What tracks them: as an ordinary user may do in a namespace of his own, where
+# the module is there.
+most=/proc/sys/net/netfilter/nf_conntrack_max
+if nft -f - 2>/dev/null <<<'table ip t {
+	chain c { type filter hook output priority 0; ct state invalid counter; }
+}' && "$client" --bulk -n 5 -l 127.9.0.0/16 127.0.0.1 5009 >/dev/null && [ -r $most ]; then
+	run "$client" --bulk -n "$(<$most)" 127.0.0.1 5002
+	like "conntrack: said before the start" \
+		"^1\|\|client: $(<$most) connections and the [1-9][0-9]* that are tracked here are more than net.netfilter.nf_conntrack_max, $(<$most) \(as root: sysctl net.netfilter.nf_conntrack_max=[0-9]+; or no rule that tracks\)$" \
+		"$status|$out|$err"
+else
+	skip "conntrack: said before the start" "no nft here that tracks connections"
+fi
+nft delete table ip t 2>/dev/null
 is "none of them left a connection" "" "$(summary "( sport = :5002 or dport = :5002 )")"
 
 for option in -T "-L 0" "-w 1" -h "-m x" "-x x" "-r 2" "-B 1" "-P 1" "-Q 1" -N "-b 1" "-p 1" \
