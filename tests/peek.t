@@ -61,6 +61,8 @@ until_shown LISTEN 8080; until_shown LISTEN 8081; until_shown BOUND 8082
 until_shown TIME-WAIT 1080
 ./client -H -b 1081 127.0.0.1 8080 >/dev/null &
 until_shown ESTAB 1081
+# And the server has accepted it: its queue is empty again.
+until_shown 'LISTEN 0' 8080/0
 echo "server $server bound $bound"
 echo "== plain"
 ./peek 8080/0 8081/0 8082 1080
