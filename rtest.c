@@ -369,14 +369,17 @@ static void explain(const struct rtest *t)
 static int bound_socket(const struct addr *a)
 {
 	int err, fd = socket(a->sa.sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	char buf[ADDR_STRLEN];
+	struct conv_facts f = {.call = "bind", .local = a};
+	char buf[ADDR_STRLEN], advice[160];
 
 	if (fd >= 0 &&
 	    !setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &(int){1}, sizeof(int)) &&
 	    !bind(fd, &a->sa, a->len))
 		return fd;
-	err = errno;
-	warn_errno(err, "bind to %s", addr_str(a, buf));
+	err = f.err = errno;
+	fprintf(stderr, "%s: bind to %s: %s%s [%s]\n", prog_name,
+		addr_str(a, buf), strerror(err),
+		conv_advice(&f, advice, sizeof(advice)), errno_name(err));
 	if (fd >= 0)
 		close(fd);
 	errno = err;

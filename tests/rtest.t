@@ -221,7 +221,7 @@ done
 
 run "$rtest" -a 192.0.2.1 44640 s
 like "an address that is not local" \
-	'^1\|\|rtest: bind to 192\.0\.2\.1:44640: .* \[EADDRNOTAVAIL\]$' \
+	'^1\|\|rtest: bind to 192\.0\.2\.1:44640: .* \(no address of this machine: .*\) \[EADDRNOTAVAIL\]$' \
 	"$status|$out|$err"
 
 # --- ports in use, and strangers --------------------------------------------
