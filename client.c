@@ -1278,6 +1278,10 @@ static int search(const struct client *cl)
 	for (int i = 0; i < 2; i++)
 		se.listener[i] = search_listen(&se.to[i]);
 	while (!conv_stop && fgets(line, sizeof(line), stdin)) {
+		if (strlen(line) == sizeof(line) - 1)
+			die_usage(
+				"--search: a step is a number or 'time', not '%s...'",
+				line);
 		line[strcspn(line, "\n")] = '\0';
 		if (!strcmp(line, "time"))
 			search_time(&se);

@@ -89,6 +89,9 @@ for bad in 101 -1 x ""; do
 	is "step '$bad': exit code" 2 "$status"
 	like "step '$bad': says so" "^client: --search wants a whole number from 0 to 100, not '$bad'" "$err"
 done
+steps 127.0.0.1 7031 -- "1                                  time"
+is "a step that is too long: exit code" 2 "$status"
+like "a step that is too long: says so" "^client: --search: a step is a number or 'time', not '1  " "$err"
 run "$client" --search -b 80 127.0.0.1 7031 </dev/null
 is "--search -b: exit code" 2 "$status"
 run "$client" --search 127.0.0.1 65535 </dev/null
