@@ -218,6 +218,31 @@ sed '/^control/d' "$RTEST_EXPERIMENTS/bad-control" >"$RTEST_EXPERIMENTS/no-contr
 # shellcheck disable=SC2016  # for the experiment
 sed 's/^steps.*/steps() { [ "$old" != none ] || skip "for no good"; saw connected; }/' \
 	"$RTEST_EXPERIMENTS/bad-control" >"$RTEST_EXPERIMENTS/skipped-control"
+# An arm that this machine cannot run, and that would not be as the claim says.
+cat >"$RTEST_EXPERIMENTS/untested" <<END
+. "$root/scripts/lib/experiment"
+group close
+claim "a claim" connected
+grid old=TIME-WAIT look=rows,log size=1,2
+control old=none look=rows size=1
+expect() {
+	if [ "\$old" = none ]; then rule EADDRNOTAVAIL "a rule"
+	elif [ "\$look" = log ]; then rule EADDRINUSE "a rule"
+	else rule connected "a rule"; fi
+}
+steps() {
+	[ "\$look" != log ] || skip "no log"
+	saw "\$expected"
+}
+trial "\$@"
+END
+# shellcheck disable=SC2016  # for the experiment
+sed 's/rule EADDRINUSE/rule connected/' "$RTEST_EXPERIMENTS/untested" >"$RTEST_EXPERIMENTS/untested-same"
+# shellcheck disable=SC2016  # for the experiment
+sed 's/^expect/promise() { [ "$look" != log ] || promised=; }\n&/' "$RTEST_EXPERIMENTS/untested" \
+	>"$RTEST_EXPERIMENTS/untested-unsaid"
+# What the article means is tested, and only the rest is not.
+sed 's/^claim.*/&\narticle look=rows/' "$RTEST_EXPERIMENTS/untested" >"$RTEST_EXPERIMENTS/untested-beyond"
 sed 's/^expect.*/expect() { :; }/' "$RTEST_EXPERIMENTS/bad-control" >"$RTEST_EXPERIMENTS/no-model"
 
 liars=(lies-connected lies-listening)
@@ -267,6 +292,13 @@ judged bad-control unexpected connected
 judged no-control unexpected connected
 judged skipped-control skipped 'for no good'
 is "skipped-control: what is missing" 'no control: for no good' "$(cut -f 5 "$tmp/out/skipped-control.tsv")"
+judged untested holds-if 'no log'
+is "untested: what was not is named" 'not (look=log, which was not tested here)' "$(cut -f 5 "$tmp/out/untested.tsv")"
+run awk -f scripts/lib/table.awk "$tmp/out/untested.tsv" "$tmp/out/untested.arms"
+like "untested: in the table" 'except with look=log, which was not tested here' "$out"
+judged untested-same holds 'no log'
+judged untested-unsaid holds 'no log'
+judged untested-beyond holds 'no log'
 judged no-model unexpected 'the model has no expectation'
 
 # One shell can read several of these files: a word has one meaning.

@@ -8,16 +8,22 @@
 # Output: verdict, a tab, the condition.
 #
 # An arm agrees with the article when it was observed to do what the article
-# promised for it.  Arms for which it promises nothing, controls, and skipped
-# arms are not counted.
+# promised for it.  Arms for which it promises nothing, and controls, are not
+# counted.  Nor are skipped arms, unless the claim would hold without them: then
+# the model's expectation stands for the observation, as what this machine cannot
+# show does not hold for that.
 
-BEGIN { arms = agreeing = nkeys = terms = 0 }
+BEGIN { arms = agreeing = nkeys = terms = untested = 0 }
 
 {
 	if ($3 != "true") unexpected = 1
 	if ($5 == "skipped") {
 		if (reason == "") reason = $9
 		if ($2 == 1 && no_control == "") no_control = $9
+		if ($2 != 1 && $6 != "") {
+			would_agree[untested] = ($4 == $6)
+			untested_has[untested++] = $7
+		}
 		next
 	}
 	if ($2 == 1) {
@@ -27,9 +33,14 @@ BEGIN { arms = agreeing = nkeys = terms = 0 }
 		next
 	}
 	if ($6 == "") next
-	agrees[arms] = ($5 == $6)
-	agreeing += agrees[arms]
-	n = split($7, pair, " ")
+	count($5 == $6, $7)
+}
+
+# count(yes, conditions): one more arm, that agrees or does not.
+function count(yes, conditions,    n, i, pair, at, key) {
+	agrees[arms] = yes
+	agreeing += yes
+	n = split(conditions, pair, " ")
 	for (i = 1; i <= n; i++) {
 		at = index(pair[i], "=")
 		key = substr(pair[i], 1, at - 1)
@@ -183,18 +194,41 @@ END {
 	} else if (arms == 0 || !controls) {
 		# Nothing was put to the test, or nothing to compare it with.
 		verdict = "unexpected"
-	} else if (agreeing == arms) verdict = "holds"
-	else if (agreeing == 0) verdict = "does-not-hold"
-	else {
-		verdict = "holds"
-		for (a = 0; a < arms; a++)
-			if (matches(a, article) && matches(a, missing(defaults, article))) {
-				in_scope++
-				if (!agrees[a]) verdict = "holds-if"
-			}
-		if (!in_scope) verdict = "holds-if"
+	} else {
+		tested = arms
+		verdict = judge()
+		text = verdict == "holds-if" ? condition() : ""
+		if (verdict == "holds") {
+			for (a = 0; a < untested; a++) count(would_agree[a], untested_has[a])
+			verdict = judge()
+			if (verdict == "holds-if") text = exceptions()
+		}
 	}
-	print verdict "\t" (verdict == "holds-if" ? condition() : "")
+	print verdict "\t" text
+}
+
+# judge(): the verdict by the arms that are counted.
+function judge(    a, in_scope) {
+	if (agreeing == arms) return "holds"
+	if (agreeing == 0) return "does-not-hold"
+	for (a = 0; a < arms; a++)
+		if (matches(a, article) && matches(a, missing(defaults, article))) {
+			in_scope++
+			if (!agrees[a]) return "holds-if"
+		}
+	return in_scope ? "holds" : "holds-if"
+}
+
+# exceptions(): the same as condition(), where the arms from `tested` on are of the
+# model alone.  So it names what does not hold, which was not tested.
+function exceptions(    a, text, seen) {
+	for (a = 0; a < tested; a++)
+		if (!agrees[a]) seen = 1
+	for (a = 0; a < arms; a++) agrees[a] = !agrees[a]
+	text = cover()
+	for (a = 0; a < arms; a++) agrees[a] = !agrees[a]
+	if (text == "") return condition() "; not all that this leaves out was tested here"
+	return "not (" text ", " (seen ? "part of " : "") "which was not tested here)"
 }
 
 # missing(all, some): the conditions of `all` whose names `some` does not set.
