@@ -151,7 +151,7 @@ experiment once-too-slow <<'END'
 	exec {fd}<"$0"
 	flock -w 20 "$fd" || broken "somebody has the lock"
 	start server "$there" 44400
-	((RTEST_TRY >= 3)) || void "the first time"
+	((RTEST_TRY >= 3)) || { pause 0.2; nap 0.2; void "time $RTEST_TRY"; }
 	fds=(/proc/self/fd/*)
 	((${#fds[@]} < 20)) || broken "descriptors: ${fds[*]}"
 	observe client -H -b 44401 "$there" 44400
@@ -279,9 +279,16 @@ judged dies unexpected "the arm's process died"
 judged too-slow unexpected 'too slow, 20 times: took [0-9]+ ms, may take 10'
 judged misspelt unexpected "the arm's process died"
 judged no-ss unexpected 'failed: ss on host here: exit code 12[67]'
-judged once-too-slow holds connected
+judged once-too-slow holds 'run 3 times; void the time before: time 2'
+unlike "fine: nothing of tries" 'run [0-9]+ times' "$(cat "$tmp/out/fine.evidence")"
 judged no-outcome unexpected failed
 judged skipped skipped 'for a reason'
+
+# Both of the void tries count: of the time that passed, and of that aside.
+run scripts/lab run --timing --out "$tmp/timed" --format json once-too-slow
+IFS=$'\t' read -r _ _ _ _ longest busy _ <"$tmp/timed/once-too-slow.timing"
+ok "--timing counts all tries" test "$longest" -ge 800
+ok "--timing: and what they stood aside" test $((longest - busy)) -ge 100
 
 # One slot, and the arm that had it has died.
 run timeout 60 scripts/lab run --jobs 1 --out "$tmp/one" --format json dies misspelt fine
