@@ -56,6 +56,16 @@ like "deadline: another time" '^broken: .*/proc/net/tcp' "$(both 'timer:(timewai
 like "deadline: another timer" '^broken: .*says timewait' "$(both 'timer:(timewait,59sec,0)' keepalive 59500)"
 like "deadline: no such socket" '^broken: ss shows no timer' "$(both '' timewait 59500)"
 
+# A start that is known to a second makes the arm void before it waits for the end.
+# started FROM TO: lifetime, of a TIME-WAIT that was started between them.
+started() {
+	deadline() { timer=timewait known_from=1000000 left_from=59000 ends_from=1059480 ends_to=1059530; }
+	pause() { echo "waits $1 s"; exit; }
+	(lifetime 127.0.0.1:1 127.0.0.1:2 "$@")
+}
+is "lifetime: waits for the end" "waits 59.380 s" "$(started 999500 999900)"
+is "lifetime: not where the start is not known" "void: known only to 950 ms" "$(started 999000 999900)"
+
 # --- the rules ---
 rule_of() { (model "$@" && echo "$expected"); }
 is "model: TIME-WAIT" "60 s" "$(rule_of time_wait)"
