@@ -243,6 +243,24 @@ sed 's/^expect/promise() { [ "$look" != log ] || promised=; }\n&/' "$RTEST_EXPER
 	>"$RTEST_EXPERIMENTS/untested-unsaid"
 # What the article means is tested, and only the rest is not.
 sed 's/^claim.*/&\narticle look=rows/' "$RTEST_EXPERIMENTS/untested" >"$RTEST_EXPERIMENTS/untested-beyond"
+# A number that the kernel's rule leaves open: the one that was seen is told, and
+# what the article promises is not kept where it is by chance.
+cat >"$RTEST_EXPERIMENTS/open" <<END
+. "$root/scripts/lib/experiment"
+group close
+claim "a claim" "5 ports"
+grid size=4,5,6 pick=bind
+arm size=5 pick=connect
+control size=1 pick=connect
+expect() {
+	rule "4 or 5 ports" "a rule"
+	[ "\$size,\$pick" != 5,connect ] || rule "5 ports" "a rule"
+	[ "\$size" != 1 ] || rule "1 or more" "a rule"
+}
+steps() { [ "\$size" = 1 ] && saw "1 or more" || saw "\$size ports"; }
+trial "\$@"
+END
+sed 's/4,5,6/4,5/' "$RTEST_EXPERIMENTS/open" >"$RTEST_EXPERIMENTS/open-fine"
 sed 's/^expect.*/expect() { :; }/' "$RTEST_EXPERIMENTS/bad-control" >"$RTEST_EXPERIMENTS/no-model"
 
 liars=(lies-connected lies-listening)
@@ -306,6 +324,11 @@ like "untested: in the table" 'except with look=log, which was not tested here' 
 judged untested-same holds 'no log'
 judged untested-unsaid holds 'no log'
 judged untested-beyond holds 'no log'
+judged open unexpected '6 ports'
+is "open: which arms are as expected" "true 4 ports,true 5 ports,false 6 ports,true 5 ports,true 1 or more" \
+	"$(awk -F '\t' '{ print $3, $5 }' "$tmp/out/open.arms" | paste -sd ,)"
+judged open-fine holds-if '4 ports'
+is "open-fine: kept where it is not by chance" pick=connect "$(cut -f 5 "$tmp/out/open-fine.tsv")"
 judged no-model unexpected 'the model has no expectation'
 
 # One shell can read several of these files: a word has one meaning.

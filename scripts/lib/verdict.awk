@@ -8,7 +8,8 @@
 # Output: verdict, a tab, the condition.
 #
 # An arm agrees with the article when it was observed to do what the article
-# promised for it.  Arms for which it promises nothing, and controls, are not
+# promised for it, and the model leaves no other number open ("4 or 5 connections"):
+# a promise that is kept by chance is not kept.  Arms for which it promises nothing, and controls, are not
 # counted.  Nor are skipped arms, unless the claim would hold without them: then
 # the model's expectation stands for the observation, as what this machine cannot
 # show does not hold for that.
@@ -33,7 +34,7 @@ BEGIN { arms = agreeing = nkeys = terms = untested = 0 }
 		next
 	}
 	if ($6 == "") next
-	count($5 == $6, $7)
+	count($5 == $6 && $4 == $5, $7)
 }
 
 # count(yes, conditions): one more arm, that agrees or does not.
