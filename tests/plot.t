@@ -57,6 +57,21 @@ for awk in mawk gawk "busybox awk"; do
 	is "$awk: text: no line longer than a terminal" 0 "$(awk 'length($0) > 80' "$tmp/.out" | wc -l)"
 	is "$awk: text: the points of one" 3 "$(grep '|' "$tmp/.out" | tr -cd o | wc -c)"
 	is "$awk: text: the points of two" 2 "$(grep '|' "$tmp/.out" | tr -cd x | wc -c)"
+	unlike "$awk: text: no sign for several, where there are none" '&.*several' "$out"
+
+	# Three places: one of two series, one of a series twice, one of a series.
+	data title=t x=n y=m <<-END
+		0 0 one
+		0 0 one
+		50 5 one
+		50 5 two
+		50 5 one
+		100 10 two
+	END
+	draw text
+	is "$awk: text: points of several series on one place" "o&x" \
+		"$(grep '|' "$tmp/.out" | tac | tr -cd 'ox&')"
+	like "$awk: text: the legend has the sign for them" $'\n  x  two\n  &  several of these on one place' "$out"
 
 	data title=t x=n y=m xscale=log yscale=log <<-END
 		1000 0 s

@@ -322,7 +322,7 @@ function draw_svg(    W, H, left, right, top, bottom, k, i, j, x, y, wide, most,
 
 function pad(s, to) { while (width_of(s) < to) s = " " s; return s }
 
-function draw_text(    rows, cols, margin, i, j, k, r, c, line, ruler, cell, sign, text, far, row_name) {
+function draw_text(    rows, cols, margin, i, j, k, r, c, line, ruler, cell, owner, shared, sign, text, far, row_name) {
 	rows = ynames ? 4 * ynames - 1 : 16
 	margin = 6
 	for (i = 0; i < ticks["y"]; i++) {
@@ -339,7 +339,14 @@ function draw_text(    rows, cols, margin, i, j, k, r, c, line, ruler, cell, sig
 			i = member[k, j]
 			r = int((1 - at("y", py[i])) * (rows - 1) + 0.5)
 			c = int(at("x", px[i]) * (cols - 1) + 0.5)
-			cell[r, c] = substr(sign, k % 6 + 1, 1)
+			# Of points on one place none hides the others.
+			if ((r, c) in cell && owner[r, c] != k) {
+				cell[r, c] = "&"
+				shared = 1
+			} else if (!((r, c) in cell)) {
+				cell[r, c] = substr(sign, k % 6 + 1, 1)
+				owner[r, c] = k
+			}
 		}
 	print about["title"]
 	print "  y: " about["y"]
@@ -367,6 +374,7 @@ function draw_text(    rows, cols, margin, i, j, k, r, c, line, ruler, cell, sig
 	print "  x: " about["x"]
 	for (k = 0; k < series; k++)
 		if (label[k] != "") print "  " substr(sign, k % 6 + 1, 1) "  " label[k]
+	if (shared) print "  &  several of these on one place"
 	if (left_out) print " " omitted()
 }
 
