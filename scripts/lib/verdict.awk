@@ -8,11 +8,11 @@
 # Output: verdict, a tab, the condition.
 #
 # An arm agrees with the article when it was observed to do what the article
-# promised for it, and the model leaves no other number open ("4 or 5 connections"):
-# a promise that is kept by chance is not kept.  Arms for which it promises nothing, and controls, are not
-# counted.  Nor are skipped arms, unless the claim would hold without them: then
-# the model's expectation stands for the observation, as what this machine cannot
-# show does not hold for that.
+# promised for it, and the model leaves no other number open ("4 or 5
+# connections"): a promise that is kept by chance is not kept.  Arms for which it
+# promises nothing, and controls, are not counted.  Nor are skipped arms, unless
+# the claim would hold without them: then the model's expectation stands for the
+# observation, as what this machine cannot show does not hold for that.
 
 BEGIN { arms = agreeing = nkeys = terms = untested = 0 }
 
