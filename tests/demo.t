@@ -104,6 +104,16 @@ watch '\n\n\n' client-close
 is "input that ends too early: exit code" 1 "$status"
 like "input that ends too early: says so" 'ended before client-close did' "$err"
 
+# --- standard output that cannot be written ---
+printf %b "$enough" >"$tmp/keys"
+timeout -k 5 60 $lab demo two-sides <"$tmp/keys" >/dev/full 2>"$tmp/.err"
+is "stdout full: exit code, and one line" "1:lab: demo: writing the page failed" "$?:$(<"$tmp/.err")"
+# From the middle of an arm on nobody reads; SIGPIPE may be ignored.
+# shellcheck disable=SC2016 # for the shell inside
+run bash -c 'trap "" PIPE
+	{ timeout -k 5 60 "$1" demo two-sides <"$2"; echo "exit code $?" >&2; } | head -n 30 >/dev/null' - $lab "$tmp/keys"
+is "nobody reads: one line" $'lab: demo: writing the page failed\nexit code 1' "$err"
+
 # --- nothing is left ---
 # shellcheck disable=SC2317 # until_true calls it
 nobody_marked() { ! grep -lqz "^RTEST_MARK=demo$$\$" /proc/[0-9]*/environ 2>/dev/null; }
