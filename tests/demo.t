@@ -230,6 +230,15 @@ if command -v script >/dev/null && script -qec true /dev/null </dev/null >/dev/n
 	like "terminal: as it was before" '[^-]icanon.*[^-]echo ' "$out"
 	on_terminal 80 24 '\n\nq' NO_COLOR=1
 	unlike "NO_COLOR: not bold" $'\033''\[1m' "$out"
+	# Ctrl-C, when the page is there.
+	printf '%s\n' 'stty cols 80 rows 24' "$lab demo server-close" 'echo "prompt, $?"' 'stty -a' >"$tmp/session"
+	out=$({
+		until_true 30 grep -qs 'q: end' "$tmp/typescript"
+		printf '\003'
+		until_true 30 grep -qs 'prompt, ' "$tmp/typescript"
+	} | timeout -k 5 60 env TERM=xterm script -qefc "bash -c 'trap : INT; . $tmp/session'" "$tmp/typescript" 2>&1)
+	like "Ctrl-C: the prompt has a line of its own" 'q: end [^a-z]*'$'\n''prompt, 130' "$out"
+	like "Ctrl-C: the terminal is as it was before" '[^-]icanon.*[^-]echo ' "${out##*prompt}"
 	on_terminal 79 24 'q'
 	like "too small a terminal: one line" 'lab: the terminal has 79x24; the demo needs 80x24.*exit code 1' "$out"
 else
