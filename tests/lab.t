@@ -12,6 +12,13 @@ is "list: every experiment once" "$names" \
 	"$(grep -cE '^(close|bind|ports|time|wire|cost) +[a-z0-9-]+ +[0-9]+ arms' <<<"$out")"
 like "list: in the order of the claims" 'server-close.*client-close.*listen-restart.*tw-reuse' "$out"
 
+# --- a link to it, and its own folder ---
+ln -s "$PWD/scripts/lab" "$tmp/link"
+run "$tmp/link" run hello
+is "a link to it: exit code, nothing on stderr" "0:" "$status:$err"
+run env -C scripts bash lab list
+is "bash lab: exit code, nothing on stderr" "0:" "$status:$err"
+
 run $lab show two-sides
 is "show: exit code" 0 "$status"
 like "show: the verdict" 'verdict: (holds|holds-if|does-not-hold)' "$out"

@@ -260,6 +260,9 @@ usage() {
 	box --hosts
 	is 'usage, --hosts without names' 2 "$status"
 	refused 'usage, --hosts twice' 2 'twice' --hosts A --hosts B touch "$ran"
+	ln -s "$PWD/$sandbox" "$tmp/link"
+	run "$tmp/link" sh -c 'exit 7'
+	is 'a link to it: exit code of COMMAND' "7:" "$status:$err"
 	box --help
 	is '--help: exit code' "0:" "$status:$err"
 	like '--help: on standard output' '^usage: sandbox ' "$out"

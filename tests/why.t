@@ -56,6 +56,11 @@ like "--help: on stdout" '^usage: why connect' "$out"
 run "$why" --version
 like "--version" '^why [0-9.]+$' "$out"
 is "--version: as the programs'" "${out#why }" "$("$RTEST_BIN/peek" --version | sed 's/peek //')"
+ln -s "$why" "$tmp/link"
+run "$tmp/link" -q bind 0
+is "a link to it: answers" "0:bind would succeed:" "$status:$out:$err"
+run env -C scripts bash why -q bind 0
+is "bash why: answers" "0:bind would succeed:" "$status:$out:$err"
 run "$why" bind no-such-host.invalid:80
 is "a name that nobody has: exit code" 1 "$status"
 like "a name that nobody has: says so" "^why: ADDR: 'no-such-host.invalid': no such host" "$err"
