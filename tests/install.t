@@ -103,6 +103,10 @@ if ((EUID == 0)); then
 else
 	skip 'wire without rights' 'whether an ordinary user has them is not known'
 fi
+for name in lab sandbox why; do
+	installed rtest "$name" --nonsense
+	like "rtest $name: names itself as it is here" "^2:$name: .* \(try 'rtest $name --help'\)$" "$status:$err"
+done
 installed rtest walk
 is 'an unknown word: usage error' \
 	"2::rtest: 'walk' is neither a port nor a command (try 'rtest --help')" "$status:$out:$err"

@@ -46,7 +46,8 @@ is "--out: the same lines are kept" "$out" "$(cat "$tmp/kept/results.json")"
 run $lab show two-sides "$tmp/kept"
 like "show DIR: from what was kept" 'ss: TIME-WAIT' "$out"
 run $lab show server-close "$tmp/kept"
-is "show DIR: what was not run is not there" 1 "$status"
+is "show DIR: what was not run is not there" \
+	"1:lab: $tmp/kept has no results of server-close: scripts/lab run --out $tmp/kept server-close" "$status:$err"
 
 run $lab run --format tap two-sides
 is "tap: exit code" 0 "$status"
@@ -135,14 +136,14 @@ refused() {
 	shift
 	run $lab "$@"
 	is "lab $*: exit code" 2 "$status"
-	like "lab $*: says why" "^lab: $regex" "$err"
+	like "lab $*: says why" "^lab: $regex.*\(try 'scripts/lab --help'\)$" "$err"
 	is "lab $*: in one line" 1 "$(wc -l <"$tmp/.err")"
 	is "lab $*: nothing on stdout" '' "$out"
 }
 refused 'what shall it do'
 refused "unknown command 'walk'" walk
 refused "unknown option '--fast'" run --fast
-refused "'no-such' is neither an experiment nor a group" run no-such
+refused "'no-such' is neither an experiment nor a group; 'scripts/lab list' has them" run no-such
 refused "'no-such' is not an experiment" show no-such
 refused 'show wants the name' show
 refused "'../lab' is not an experiment" show ../lab

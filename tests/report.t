@@ -94,11 +94,11 @@ fails() {
 fails 2 'report takes one directory' $lab report a b
 fails 2 "unknown option '--fast'" $lab report --fast
 fails 2 "report wants a directory, not ''" $lab report ''
-fails 1 "^lab: $tmp/none: no such directory; 'lab run --out $tmp/none' makes it" $lab report "$tmp/none"
+fails 1 "^lab: $tmp/none: no such directory; '$lab run --out $tmp/none' makes it" $lab report "$tmp/none"
 touch "$tmp/file"
 fails 1 "^lab: $tmp/file: not a directory" $lab report "$tmp/file"
 mkdir "$tmp/empty"
-fails 1 "^lab: $tmp/empty has no results: lab run --out $tmp/empty" $lab report "$tmp/empty"
+fails 1 "^lab: $tmp/empty has no results: $lab run --out $tmp/empty" $lab report "$tmp/empty"
 is 'and leaves nothing there' '' "$(ls -A "$tmp/empty")"
 echo '{"experiment":"../../etc/passwd","x":1}' >"$tmp/empty/results.json"
 fails 1 "^lab: $tmp/empty/results.json names no experiment" $lab report "$tmp/empty"

@@ -13,7 +13,7 @@ refused() {
 	shift
 	run "$why" "$@"
 	is "why $*: exit code" 2 "$status"
-	like "why $*: says why" "^why: $regex" "$err"
+	like "why $*: says why" "^why: $regex.*\(try 'scripts/why --help'\)$" "$err"
 	is "why $*: in one line" 1 "$(wc -l <"$tmp/.err")"
 	is "why $*: nothing on stdout" '' "$out"
 }
