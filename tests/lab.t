@@ -153,6 +153,13 @@ refused '--jobs wants a value' run --jobs
 refused '--format is term, tap or json' run --format xml
 refused "list takes no argument" list all
 
+for patience in x 0.5 0 -1 08 ' 5' 99999999; do
+	run env RTEST_PATIENCE="$patience" $lab run --out "$tmp/untouched" hello
+	is "RTEST_PATIENCE=$patience: a usage error, in one line" \
+		"2:lab: RTEST_PATIENCE wants a whole number of seconds, not '$patience':" "$status:$err:$out"
+done
+ok "RTEST_PATIENCE: a usage error touches nothing" [ ! -e "$tmp/untouched" ]
+
 # fails REGEX COMMAND...: one line, exit 1.
 fails() {
 	local regex=$1
