@@ -180,6 +180,14 @@ done
 sed 's|:/usr/sbin:/sbin||' scripts/lab >"$tmp/turned/scripts/lab"
 fails 'lab: ss is missing: run .*scripts/setup' \
 	env PATH="$tmp/path" RTEST_BIN="${RTEST_BIN:-$PWD}" bash "$tmp/turned/scripts/lab" run hello
+for files in 10 20 63; do
+	for command in list run show demo; do
+		fails "^lab: only $files files may be open, the lab wants 64: ulimit -n 1024" \
+			bash -c "ulimit -n $files; $lab $command hello"
+	done
+done
+run bash -c "ulimit -n 64; $lab run two-sides"
+is "64 open files are enough" 0 "$status"
 run bash -c "$lab run --format json tw-recycle-gone >/dev/full"
 is "stdout full: exit code" 1 "$status"
 run bash -c "$lab list >&-"
