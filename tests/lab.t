@@ -62,9 +62,22 @@ like "term: the last line" '0 unexpected\.[^
 ]*$' "$out"
 unlike "term: no colour where there is no terminal" $'\033' "$out$err"
 
+run $lab run --jobs=2 --format=json --out="$tmp/a=b" hello
+is "--NAME=VALUE: exit code" 0 "$status"
+is "--NAME=VALUE: as with a blank" "$out" "$(cat "$tmp/a=b/results.json")"
+
 run $lab run --quick close
 is "a group: exit code" 0 "$status"
 unlike "a group: no other" $'\nbind\n' "$out"
+
+run $lab run --quick two-msl hello
+is "--quick with a name that it leaves out: says so, in one line" \
+	"0:lab: --quick leaves out two-msl" "$status:$err"
+run $lab run --quick time hello
+is "--quick with a group: says nothing" "0:" "$status:$err"
+run $lab run --quick two-msl connect-cost
+is "--quick, and nothing is left: says why" \
+	"1:lab: --quick leaves out two-msl, connect-cost: run without --quick:" "$status:$err:$out"
 
 # --- the grids have every cell ---
 # cells NAME CONDITION...: how many arms of the experiment's own list have them.
@@ -151,6 +164,11 @@ refused '--jobs wants a number' run --jobs 0
 refused '--jobs wants a number' run --jobs x
 refused '--jobs wants a value' run --jobs
 refused '--format is term, tap or json' run --format xml
+refused '--jobs wants a number from 1 to 999, not .x' run --jobs=x
+refused '--jobs wants a number from 1 to 999, not ..' run --jobs=
+refused '--format is term, tap or json, not .xml' run --format=xml
+refused '--out wants a directory' run --out=
+refused "unknown option '--quick=1'" run --quick=1
 refused "list takes no argument" list all
 
 for patience in x 0.5 0 -1 08 ' 5' 99999999; do
