@@ -208,6 +208,15 @@ run bash -c "ulimit -n 64; $lab run two-sides"
 is "64 open files are enough" 0 "$status"
 run bash -c "$lab run --format json tw-recycle-gone >/dev/full"
 is "stdout full: exit code" 1 "$status"
+is "stdout full: one line" "lab: writing the results failed" "$err"
+run bash -c "$lab show two-sides $tmp/kept >/dev/full"
+is "show, stdout full: exit code, and one line" "1:lab: writing the results failed" "$status:$err"
+# More than a pipe takes, of show.
+for ((i = 0; i < 2000; i++)); do cat "$tmp/kept/two-sides.arms"; done >"$tmp/kept/hello.arms"
+for what in "show hello $tmp/kept" list 'run --format json client-close'; do
+	run bash -c "{ $lab $what; echo \"exit code \$?\" >&2; } | head -n 1"
+	is "$what, of which one line is read: exit code, nothing on stderr" "exit code 0" "$err"
+done
 run bash -c "$lab list >&-"
 is "stdout closed: exit code" 1 "$status"
 run env HOME=/nonexistent $lab run tw-recycle-gone
