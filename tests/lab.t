@@ -159,6 +159,9 @@ refused "unknown option '--fast'" run --fast
 refused "'no-such' is neither an experiment nor a group; 'scripts/lab list' has them" run no-such
 refused "'no-such' is not an experiment" show no-such
 refused 'show wants the name' show
+refused "show takes one experiment, and then a DIR, not 'two-sides'" show hello two-sides
+refused "show takes a name and a directory, not 'proxy'" show hello two-sides proxy
+refused "show wants a directory, not ''" show hello ''
 refused "'../lab' is not an experiment" show ../lab
 refused '--jobs wants a number' run --jobs 0
 refused '--jobs wants a number' run --jobs x
@@ -189,6 +192,10 @@ fails() {
 }
 touch "$tmp/file"
 fails "lab: $tmp/file: cannot keep results there" $lab run --out "$tmp/file" hello
+fails "^lab: $tmp/none: no such directory; 'scripts/lab run --out $tmp/none' makes it" \
+	$lab show hello "$tmp/none"
+fails "^lab: $tmp/file: not a directory; 'scripts/lab run --out DIR' makes one" \
+	$lab show hello "$tmp/file"
 fails "lab: $tmp/none/server is missing: run make" env RTEST_BIN="$tmp/none" $lab run hello
 mkdir "$tmp/path"
 for tool in bash env sed awk dirname uname nproc sort cat mkdir printf fold wc; do
