@@ -45,6 +45,20 @@ fi
 is "--out: the same lines are kept" "$out" "$(cat "$tmp/kept/results.json")"
 run $lab show two-sides "$tmp/kept"
 like "show DIR: from what was kept" 'ss: TIME-WAIT' "$out"
+# A run that is kept replaces the one before, and nothing else.
+cp -r "$tmp/kept" "$tmp/over"
+touch "$tmp/over/"{mine,hello.x.pcap,hello.1.pcap,hello.json5,proxy.json}
+run env RTEST_BIN=/nonexistent $lab run --out "$tmp/over" two-sides
+is "--out over an older run: one that fails leaves all" "1:$(cat "$tmp/kept/results.json")" \
+	"$status:$(cat "$tmp/over/results.json")"
+ok "--out over an older run: one that fails leaves all, the report too" [ -s "$tmp/over/report.html" ]
+run $lab run --out "$tmp/over" two-sides
+is "--out over an older run: exit code" 0 "$status"
+is "--out over an older run: nothing of that is left, but what is not the lab's" \
+	"about hello.json5 hello.x.pcap mine proxy.json report.html results.json two-sides" \
+	"$(cd "$tmp/over" && printf '%s\n' * | sed 's/^two-sides\..*/two-sides/' | sort -u | paste -sd' ')"
+run $lab show hello "$tmp/over"
+is "--out over an older run: what is shown is of this one" 1 "$status"
 run $lab show server-close "$tmp/kept"
 is "show DIR: what was not run is not there" \
 	"1:lab: $tmp/kept has no results of server-close: scripts/lab run --out $tmp/kept server-close" "$status:$err"
@@ -191,7 +205,10 @@ fails() {
 	is "$*: in one line" 1 "$(wc -l <"$tmp/.err")"
 }
 touch "$tmp/file"
-fails "lab: $tmp/file: cannot keep results there" $lab run --out "$tmp/file" hello
+hint='\(scripts/lab run --out DIR wants one that you may write to\)$'
+fails "lab: $tmp/file: cannot keep results there: Not a directory $hint" $lab run --out "$tmp/file" hello
+fails "lab: $tmp/file/x: cannot keep results there: Not a directory $hint" $lab run --out "$tmp/file/x" hello
+fails "lab: /proc/x: cannot keep results there: No such file or directory $hint" $lab run --out /proc/x hello
 fails "^lab: $tmp/none: no such directory; 'scripts/lab run --out $tmp/none' makes it" \
 	$lab show hello "$tmp/none"
 fails "^lab: $tmp/file: not a directory; 'scripts/lab run --out DIR' makes one" \

@@ -69,7 +69,7 @@ touch "$kept/hello.77.pcap" "$kept/hello.svg"
 run $lab run --out "$kept" hello
 ok 'run --out: removes captures of the last run' [ ! -e "$kept/hello.77.pcap" ]
 ok 'run --out: removes the plot of the last run' [ ! -e "$kept/hello.svg" ]
-ok 'run --out: keeps those of other experiments' [ -e "$kept/server-close.0.pcap" ]
+ok 'run --out: and those of experiments that it does not have' [ ! -e "$kept/server-close.0.pcap" ]
 is 'run --out: the page is that of this run' 1 "$(grep -c '<section class=trial id=' "$page")"
 head -c 30 "$kept/hello.0.pcap" >"$tmp/short" && cp "$tmp/short" "$kept/hello.0.pcap"
 run $lab report "$kept"
@@ -114,12 +114,16 @@ chmod -R a+rX "$tmp"
 chmod 555 "$tmp/closed"
 user=()
 [ "$(id -u)" != 0 ] || user=(setpriv --reuid=65534 --regid=65534 --clear-groups)
-fails 1 "^lab: $tmp/closed: no file can be written there" "${user[@]}" $lab report "$tmp/closed"
+fails 1 "^lab: $tmp/closed: no file can be written there: Permission denied$" "${user[@]}" $lab report "$tmp/closed"
 chmod 000 "$tmp/closed"
 fails 1 "^lab: $tmp/closed: cannot be entered" "${user[@]}" $lab report "$tmp/closed"
 chmod 755 "$tmp/closed"
 fails 1 '/wire is missing: run make' env RTEST_BIN="$tmp/none" $lab report "$kept"
 is 'no half-made page is left' '' "$(find "$tmp" -name '.report.*')"
+mkdir -m 555 "$tmp/nowhere"
+# shellcheck disable=SC2016 # for the shell inside
+fails 1 '^lab: rtest-report: cannot keep results there: Permission denied \(scripts/lab run --out DIR' \
+	"${user[@]}" bash -c 'cd "$1" && "$2/scripts/lab" report' - "$tmp/nowhere" "$PWD"
 mkdir "$tmp/there" "$tmp/there/rtest-report"
 touch "$tmp/there/rtest-report/mine"
 # shellcheck disable=SC2016 # for the shell inside
