@@ -175,7 +175,8 @@ dist: ## make rtest-VERSION.tar.gz
 	@gzip -t '$(tarball).new' && [ -s '$(tarball).new' ] && mv '$(tarball).new' '$(tarball)'
 	@echo '$(tarball)'
 
-# The package is built from the tarball, in a folder of its own.
+# The package is built from the tarball, in a folder of its own.  lintian leaves
+# files in TMPDIR, so it has one there too.
 debdir = build/deb
 
 deb: ## make a Debian package in build/deb
@@ -189,7 +190,10 @@ deb: ## make a Debian package in build/deb
 	tar -xzf '$(debdir)/$(name).tar.gz' -C '$(debdir)'
 	cd '$(debdir)/$(name)' && dpkg-buildpackage -us -uc -b
 	@if command -v lintian >/dev/null; then \
-		lintian -i --allow-root --fail-on error,warning '$(debdir)'/*.changes; \
+		mkdir '$(debdir)/tmp'; \
+		TMPDIR="$$(cd '$(debdir)/tmp' && pwd)" lintian -i --allow-root --fail-on error,warning \
+			'$(debdir)'/*.changes; \
+		status=$$?; rm -rf '$(debdir)/tmp'; exit $$status; \
 	else echo 'make deb: skipped: no lintian'; fi
 	@ls '$(debdir)'/*.deb
 

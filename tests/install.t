@@ -206,13 +206,15 @@ fi
 if command -v dpkg-buildpackage >/dev/null && command -v dh >/dev/null &&
 	command -v fakeroot >/dev/null && [ -e debian/control ]; then
 	# Not with run: it takes longer on a loaded machine.
-	make -s deb debdir="$tmp/deb" >"$tmp/deb.log" 2>&1 </dev/null
+	mkdir "$tmp/tmpdir"
+	TMPDIR=$tmp/tmpdir make -s deb debdir="$tmp/deb" >"$tmp/deb.log" 2>&1 </dev/null
 	is 'deb: exit code' 0 $? || note "$(tail -n 20 "$tmp/deb.log")"
 	if command -v lintian >/dev/null; then
 		is 'deb: lintian has nothing to say' '' "$(grep -E '^[EWI]: ' "$tmp/deb.log")"
 	else
 		skip 'deb: lintian has nothing to say' 'no lintian here'
 	fi
+	is 'deb: leaves no temporary file' '' "$(ls -A "$tmp/tmpdir"; ls -d "$tmp/deb/tmp" 2>/dev/null)"
 	dpkg-deb -x "$tmp/deb"/rtest_*.deb "$tmp/root"
 	is 'deb: the commands' "$names" "$(ls "$tmp/root/usr/bin")"
 	is 'deb: the version' "$version" "$(dpkg-deb -f "$tmp/deb"/rtest_*.deb Version)"
