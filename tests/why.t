@@ -388,6 +388,56 @@ chapter reserved
 like "all ports reserved: the rule" $'\nrule +__inet_hash_connect: no port' "$part"
 like "all ports reserved: says so" '0 bound by programs, 1 reserved\)' "$(tr -s ' \n' ' ' <<<"$part")"
 
+# What the try has found out is explained.
+cat >"$tmp/settled" <<'END'
+cd "$RTEST_BIN" || exit
+until_shown() { until [[ $(./peek "$2") == *"$1 "* ]]; do sleep 0.02; done; }
+for port in 8888 8889; do
+	option=-A
+	((port == 8888)) || option=-v
+	./server -c $option -n 1 127.0.0.1 $port </dev/null >/dev/null 2>&1 &
+	until_shown LISTEN $port
+	./client -d 127.0.0.1 $port >/dev/null
+	wait $!
+	until_shown TIME-WAIT $port
+	echo "== $option"
+	"$why" --try bind -A 127.0.0.1:$port
+	echo "exit $?"
+done
+echo "== odd"
+# One port is free, and a search may leave it out.
+echo '40000 40006' >/proc/sys/net/ipv4/ip_local_port_range
+for port in 40001 40002 40003 40004 40005 40006; do
+	./server -o "$port" </dev/null >/dev/null 2>&1 &
+	until_shown BOUND $port
+done
+for ((i = 0; i < 12; i++)); do
+	said=$("$why" --try bind 127.0.0.1:0)
+	code=$?
+	[[ $code = 0 && $said == *"way out"* ]] && echo "explains a failure: $said"
+	echo "exit $code"
+done | sort -u
+kill $(jobs -p)
+END
+run timeout 20 scripts/sandbox -- env why="$why" bash "$tmp/settled"
+chapter odd
+like "--try, and a search may miss the port: as foretold, and then no failure" \
+	'^(exit 0.?)?(exit 1)?$' "$part"
+chapter -A
+like "--try, and it had it: no failure is explained" \
+	'^bind fails with EADDRINUSE unless the old socket had SO_REUSEADDR
+tried: bind succeeded: so the old socket had SO_REUSEADDR
+
+call       bind\(\) to 127.0.0.1:8888 succeeds.*
+exit 0$' "$part"
+unlike "--try, and it had it: no way out, nothing open" 'way out|depends|in the way' "$part"
+chapter -v
+like "--try, and it had it not: the rule for that" \
+	'tried: bind failed with EADDRINUSE
+.*rule       inet_bind_conflict: the first one was without SO_REUSEADDR
+.*way out.*exit 1$' "$part"
+unlike "--try, and it had it not: nothing is open" 'if so, see below|depends' "$part"
+
 # A server that is killed leaves its connections on the port.
 cat >"$tmp/killed" <<'END'
 cd "$RTEST_BIN" || exit
