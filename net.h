@@ -136,11 +136,17 @@ warn_errno(int err, const char *fmt, ...)
 	funlockfile(stderr);
 }
 
-/* die_errno - warn_errno() with the current errno, then exit 1 */
-#define die_errno(...)                          \
-	do {                                    \
-		warn_errno(errno, __VA_ARGS__); \
-		exit(EXIT_REFUSED);             \
+/*
+ * die_errno - warn_errno() with the current errno, then exit 1
+ *
+ * What the arguments call may change errno, and C leaves it open which of them
+ * is evaluated first.
+ */
+#define die_errno(...)                                 \
+	do {                                           \
+		int errno_of_die = errno;              \
+		warn_errno(errno_of_die, __VA_ARGS__); \
+		exit(EXIT_REFUSED);                    \
 	} while (0)
 
 /* die_usage - print "program: message (try program --help)", then exit 2 */
