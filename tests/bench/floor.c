@@ -29,10 +29,10 @@ static int bound_socket(const struct addr *a)
 /*
  * connect_again - connect(), and again while the old socket is in the way
  *
- * Nobody has asked whether that one has ended.  Once in ten million times or
- * so it is still in LAST-ACK: what rtest's close_in_order() is for.  A new
- * attempt each millisecond, for 10 s at most.  Returns how many were too
- * early; ends the program on any other failure.
+ * Nobody has asked whether that one has ended, as rtest's close_in_order()
+ * does, and once in some million times it has not.  A new attempt each
+ * millisecond, for 10 s at most.  Returns how many were too early; ends the
+ * program on any other failure.
  */
 static long connect_again(int fd, const struct addr *server, long done)
 {
