@@ -1214,6 +1214,16 @@ static inline void conv_eof(struct talk *t, struct conv *c)
 		c->heard = c->said = true; /* nothing more will be */
 }
 
+/* conv_error - SO_ERROR, which is read and cleared; 0: none */
+static inline int conv_error(const struct conv *c)
+{
+	socklen_t len = sizeof(int);
+	int err = 0;
+
+	getsockopt(c->fd, SOL_SOCKET, SO_ERROR, &err, &len);
+	return err;
+}
+
 /*
  * conv_read - read once.  After the peer's FIN read() gives 0 for ever, and
  * an error (the RST that answered our data, say) shows in SO_ERROR alone.
@@ -1222,12 +1232,11 @@ static inline void conv_eof(struct talk *t, struct conv *c)
  */
 static inline bool conv_read(struct talk *t, struct conv *c)
 {
-	socklen_t len = sizeof(int);
-	int err = 0;
 	ssize_t n;
 
 	if (c->eof) {
-		getsockopt(c->fd, SOL_SOCKET, SO_ERROR, &err, &len);
+		int err = conv_error(c);
+
 		conv_broken(t, c, "write", err ? err : EPIPE);
 		return false;
 	}
@@ -1442,6 +1451,22 @@ static inline void conv_step(struct talk *t, struct conv *c, uint32_t events)
 	conv_advance(t, c);
 }
 
+/*
+ * conv_leave - close() after the pause of -Q, which a signal may have cut short
+ *
+ * Once both FINs are there epoll cannot wait for an error: see conv_arm().  RST
+ * in LAST-ACK leaves one in SO_ERROR (tcp_reset()), and close() says nothing.
+ */
+static inline void conv_leave(struct talk *t, struct conv *c)
+{
+	int err = conv_error(c);
+
+	if (err)
+		conv_broken(t, c, "getsockopt", err);
+	else
+		conv_close(t, c);
+}
+
 /* conv_timeout - the pause or the deadline of a conversation is over */
 static inline void conv_timeout(struct talk *t, struct conv *c,
 				enum conv_timer kind)
@@ -1469,7 +1494,7 @@ static inline void conv_timeout(struct talk *t, struct conv *c,
 		conv_close(t, c);
 		break;
 	default:
-		conv_close(t, c);
+		conv_leave(t, c);
 	}
 }
 
@@ -1786,6 +1811,8 @@ static inline int conv_end(struct talk *t)
 		next = l->next;
 		if (c->phase == CONV_CONNECTING)
 			conv_drop(t, c);
+		else if (c->phase == CONV_LEAVING)
+			conv_leave(t, c);
 		else
 			conv_close(t, c);
 	}
