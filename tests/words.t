@@ -76,6 +76,25 @@ experiment still-there <<'END'
 	saw connected
 END
 
+# A TIME-WAIT that somebody else has taken over before the attempt.
+experiment left <<'END'
+	start server -A -n 0 "$there" 44400
+	run client -A -b 44401 -c "$there" 44400
+	await TIME-WAIT "$client" "$server"
+	start client -H -A -b 44401 "$there" 44400
+	observe client -H -A -b 44402 "$there" 44400
+END
+
+# connect() takes it over, but the counters say nothing of that.
+experiment not-counted <<'END'
+	moved() { :; }
+	start server -A -n 0 "$there" 44400
+	run client -A -b 44401 -c "$there" 44400
+	await TIME-WAIT "$client" "$server"
+	await none "$server" "$client"
+	observe client -H -A -b 44401 "$there" 44400
+END
+
 experiment never-settles <<'END'
 	start server -A "$there" 44400
 	start client -A -b 44401 "$there" 44400
@@ -282,6 +301,8 @@ judged other-outcome unexpected ECONNREFUSED
 judged await-state unexpected 'is in state ESTAB, not TIME-WAIT, after 3 s'
 judged await-gone unexpected 'is in state ESTAB, not none'
 judged still-there unexpected 'is still in ESTAB'
+judged left unexpected '127.0.0.1:44401 127.0.0.1:44400 has left TIME-WAIT before the attempt'
+judged not-counted unexpected 'ss showed 1 timewait socket with these ends, TcpExtTWRecycled counts 0'
 judged never-settles unexpected 'still there after 3 s: ESTAB'
 judged queues unexpected '1000 bytes written, but ss shows Send-Q 0 and Recv-Q 0'
 judged disagree unexpected "the sources differ: '1' and '2'"
