@@ -81,6 +81,7 @@ experiment left <<'END'
 	start server -A -n 0 "$there" 44400
 	run client -A -b 44401 -c "$there" 44400
 	await TIME-WAIT "$client" "$server"
+	await none "$server" "$client"
 	start client -H -A -b 44401 "$there" 44400
 	observe client -H -A -b 44402 "$there" 44400
 END
