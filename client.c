@@ -696,8 +696,6 @@ static int bulk_accept(struct bulk *b, int fd, const struct addr *local)
 	int err = 0, end;
 
 	for (;;) {
-		socklen_t len = sizeof(err);
-
 		peer.len = sizeof(peer.ss);
 		end = accept4(b->listener, &peer.sa, &peer.len,
 			      SOCK_NONBLOCK | SOCK_CLOEXEC);
@@ -721,8 +719,8 @@ static int bulk_accept(struct bulk *b, int fd, const struct addr *local)
 		if (until < 0)
 			until = now_ns() + BULK_WAIT_NS;
 		err = bulk_wait(b, b->listener, fd, until);
-		if (!err && getsockopt(fd, SOL_SOCKET, SO_ERROR, &err, &len))
-			err = errno;
+		if (!err)
+			err = socket_error(fd);
 		if (!err)
 			continue;
 		if (!conv_stop)

@@ -387,6 +387,15 @@ static inline void close_keep(int fd)
 	errno = err;
 }
 
+/* socket_error - SO_ERROR, which is read and cleared; 0: none */
+static inline int socket_error(int fd)
+{
+	socklen_t len = sizeof(int);
+	int err = 0;
+
+	return getsockopt(fd, SOL_SOCKET, SO_ERROR, &err, &len) ? errno : err;
+}
+
 /* The states of enum tcp_state (include/net/tcp_states.h), as ss names them. */
 static inline const char *state_name(int state)
 {
@@ -1214,16 +1223,6 @@ static inline void conv_eof(struct talk *t, struct conv *c)
 		c->heard = c->said = true; /* nothing more will be */
 }
 
-/* conv_error - SO_ERROR, which is read and cleared; 0: none */
-static inline int conv_error(const struct conv *c)
-{
-	socklen_t len = sizeof(int);
-	int err = 0;
-
-	getsockopt(c->fd, SOL_SOCKET, SO_ERROR, &err, &len);
-	return err;
-}
-
 /*
  * conv_read - read once.  After the peer's FIN read() gives 0 for ever, and
  * an error (the RST that answered our data, say) shows in SO_ERROR alone.
@@ -1235,7 +1234,7 @@ static inline bool conv_read(struct talk *t, struct conv *c)
 	ssize_t n;
 
 	if (c->eof) {
-		int err = conv_error(c);
+		int err = socket_error(c->fd);
 
 		conv_broken(t, c, "write", err ? err : EPIPE);
 		return false;
@@ -1435,12 +1434,7 @@ static inline void conv_connected(struct talk *t, struct conv *c, int err)
 static inline void conv_step(struct talk *t, struct conv *c, uint32_t events)
 {
 	if (c->phase == CONV_CONNECTING) {
-		socklen_t len = sizeof(int);
-		int err = 0;
-
-		if (getsockopt(c->fd, SOL_SOCKET, SO_ERROR, &err, &len))
-			err = errno;
-		conv_connected(t, c, err);
+		conv_connected(t, c, socket_error(c->fd));
 		return;
 	}
 	/* Read before write: send() would take the error that recv() needs. */
@@ -1459,7 +1453,7 @@ static inline void conv_step(struct talk *t, struct conv *c, uint32_t events)
  */
 static inline void conv_leave(struct talk *t, struct conv *c)
 {
-	int err = conv_error(c);
+	int err = socket_error(c->fd);
 
 	if (err)
 		conv_broken(t, c, "getsockopt", err);

@@ -429,20 +429,17 @@ static void relay_advance(struct server *s, struct leg *leg)
 static void relay_step(struct server *s, struct leg *leg, uint32_t events)
 {
 	struct conv *c = &leg->conv;
-	socklen_t len = sizeof(int);
-	int err = 0;
 
 	if (leg->dropped)
 		return;
 	if (c->phase == CONV_CONNECTING) {
-		if (getsockopt(c->fd, SOL_SOCKET, SO_ERROR, &err, &len))
-			err = errno;
-		relay_connected(s, leg, err);
+		relay_connected(s, leg, socket_error(c->fd));
 		return;
 	}
 	if (events & EPOLLERR) {
 		/* A reset; what came before it and was not read is lost. */
-		getsockopt(c->fd, SOL_SOCKET, SO_ERROR, &err, &len);
+		int err = socket_error(c->fd);
+
 		errno = err ? err : EPIPE;
 		relay_broken(s, leg, "read");
 		return;
