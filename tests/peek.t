@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # peek: what it shows of sockets in every state, and its bad input.
 . "${0%/*}/tap.bash"
+on_one_cpu
 
 export RTEST_BIN=${RTEST_BIN:-$PWD}
 peek=$RTEST_BIN/peek

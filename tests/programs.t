@@ -10,9 +10,7 @@ unshare -Urn true 2>/dev/null ||
 	exec env RTEST_T_NS=1 unshare -Urn --kill-child -f -- "$0" "$@"
 # shellcheck source=tests/tap.bash
 . "${0%/*}/tap.bash"
-# All on one CPU: on two a bare ACK may arrive behind the FIN that was sent after it,
-# and then an RST kills the TIME-WAIT.  See make_slots in scripts/lib/trial.
-taskset -cp "$(awk '{ print $39 }' /proc/self/stat)" $$ >/dev/null
+on_one_cpu
 ip link set lo up
 ip address add 10.0.0.17/32 dev lo
 # What a client's TIME-WAIT does to connect() hangs on this; see -b below.

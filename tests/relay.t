@@ -8,6 +8,7 @@ unshare -Urn true 2>/dev/null ||
 	exec env RTEST_T_NS=1 unshare -Urn --kill-child -f -- "$0" "$@"
 # shellcheck source=tests/tap.bash
 . "${0%/*}/tap.bash"
+on_one_cpu
 ip link set lo up
 
 # build NAME: says where NAME is; builds it if make has not, or not lately.

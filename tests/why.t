@@ -2,6 +2,7 @@
 # scripts/why: its options and answers; that it changes nothing; and that it is
 # right before every call of the grids.
 . "${0%/*}/tap.bash"
+on_one_cpu
 
 export RTEST_BIN=${RTEST_BIN:-$PWD}
 why=$PWD/scripts/why
