@@ -1,8 +1,7 @@
 # Makefile - builds the six programs, tests and installs the toolkit
 #
-# `cc -o NAME NAME.c -lpthread` builds each program as well: one file and
-# net.h is all there is to one.  CC, CPPFLAGS, CFLAGS, LDFLAGS and LDLIBS are
-# yours to set.
+# `cc -o rtest rtest.c -lpthread` builds rtest as well.  CC, CPPFLAGS, CFLAGS,
+# LDFLAGS and LDLIBS are yours to set.
 
 CFLAGS ?= -O2 -g
 PREFIX ?= /usr/local
@@ -15,15 +14,31 @@ WARNINGS = -Wall -Wextra -Wpedantic -Wshadow
 # What the user sets comes last, and leaves the language alone.
 libs = -lpthread $(LDLIBS)
 build_flags = -std=gnu11 $(WARNINGS) $(CPPFLAGS) $(CFLAGS)
-programs := $(patsubst %.c,%,$(wildcard rtest.c server.c client.c wire.c forge.c peek.c))
+programs = rtest server client wire forge peek
+# A program is linked from these, each a .c file.
+rtest_parts = rtest
+server_parts = server
+client_parts = client
+wire_parts = src/wire
+forge_parts = src/forge
+peek_parts = src/peek
 tests := $(wildcard tests/*.t)
-c_files = $(wildcard *.c scripts/lib/*.c tests/*.c tests/bench/*.c tests/fuzz/*.c)
+c_files = $(wildcard *.c src/*.c scripts/lib/*.c tests/*.c tests/bench/*.c tests/fuzz/*.c)
 benches = $(patsubst %.c,%,$(wildcard tests/bench/*.c))
 
 all: $(programs) scripts/lib/netns.so ## build the programs (the default)
 
-$(programs): %: %.c net.h Makefile
-	$(CC) $(build_flags) $(LDFLAGS) -o $@ $< $(libs)
+linked = $(CC) $(build_flags) $(sanitizer) $(LDFLAGS) -o $@ $(filter %.o,$^) $(libs)
+.SECONDEXPANSION:
+
+$(programs): $$(patsubst %,build/plain/%.o,$$($$@_parts)) Makefile
+	$(linked)
+
+build/plain/%.o build/asan/%.o build/tsan/%.o: %.c Makefile
+	@mkdir -p $(@D)
+	$(CC) $(build_flags) $(sanitizer) -MMD -MP -c -o $@ $<
+
+-include $(wildcard build/*/*.d build/*/src/*.d)
 
 # A builtin for bash, which brings the libc: see there.
 scripts/lib/netns.so: scripts/lib/netns.c Makefile
@@ -49,7 +64,7 @@ lint: ## gcc, clang, clang-format, shellcheck: no warning is allowed
 		done; \
 	done
 	@if command -v clang-format >/dev/null; then echo 'lint: clang-format'; \
-		clang-format --dry-run -Werror $(c_files) net.h; \
+		clang-format --dry-run -Werror $(c_files) $(wildcard src/*.h); \
 	else echo 'lint: skipped: no clang-format'; fi
 	@if command -v shellcheck >/dev/null; then echo 'lint: shellcheck'; \
 		shellcheck -x --source-path=SCRIPTDIR $$(find scripts tests .ci -type f -exec \
@@ -63,14 +78,15 @@ sanitize: ## run the tests with the sanitizers built in
 sanitize-asan sanitize-tsan: sanitize-%: $(addprefix build/%/,$(programs))
 	$(MAKE) check RTEST_BIN='$(CURDIR)/build/$*'
 
-build/asan/%: %.c net.h Makefile
-	@mkdir -p $(@D)
-	$(CC) $(build_flags) -fsanitize=address,undefined -fno-sanitize-recover=all \
-		-fno-omit-frame-pointer $(LDFLAGS) -o $@ $< $(libs)
+build/asan/%: sanitizer = -fsanitize=address,undefined -fno-sanitize-recover=all \
+	-fno-omit-frame-pointer
+build/tsan/%: sanitizer = -fsanitize=thread
 
-build/tsan/%: %.c net.h Makefile
-	@mkdir -p $(@D)
-	$(CC) $(build_flags) -fsanitize=thread $(LDFLAGS) -o $@ $< $(libs)
+$(programs:%=build/asan/%): $$(patsubst %,build/asan/%.o,$$($$(@F)_parts)) Makefile
+	$(linked)
+
+$(programs:%=build/tsan/%): $$(patsubst %,build/tsan/%.o,$$($$(@F)_parts)) Makefile
+	$(linked)
 
 # Rewrites docs/findings.md, and the table in the README, from a run on this
 # kernel.
@@ -86,7 +102,7 @@ findings: all ## write the verdicts of this kernel into the documents
 bench: all $(benches) ## measure the programs' own speed
 	RTEST_BIN='$(RTEST_BIN)' tests/bench/run $(BENCHFLAGS)
 
-$(benches): %: %.c net.h Makefile
+$(benches): %: %.c $(wildcard src/*.h) Makefile
 	$(CC) $(build_flags) -I. $(LDFLAGS) -o $@ $< $(libs)
 
 fuzz: all ## feed wire hostile input
@@ -155,11 +171,11 @@ uninstall: ## remove what install made, and the folders if they are empty
 		[ -z "$$folder" ] || rmdir '$(DESTDIR)'"$$folder" 2>/dev/null || :; \
 	done
 
-version = $(shell sed -n 's/^\#define RTEST_VERSION "\(.*\)"/\1/p' net.h)
+version = $(shell sed -n 's/^\#define RTEST_VERSION "\(.*\)"/\1/p' src/net.h)
 name = rtest-$(version)
 tarball = $(name).tar.gz
 dist_files = .ci .clang-format .gitignore .shellcheckrc Makefile README.md \
-	$(wildcard *.c) net.h debian docs scripts tests
+	$(wildcard *.c) src debian docs scripts tests
 
 # What is committed; where there is no git, what is here.
 dist: ## make rtest-VERSION.tar.gz

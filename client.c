@@ -7,7 +7,7 @@
  * from, how many connections there are, in a row or (-H) at once; with --bulk
  * both ends of a million; with --search how long a free port is looked for.
  */
-#include "net.h"
+#include "src/net.h"
 
 #include <sched.h>
 

@@ -30,7 +30,7 @@
  * leaves no descriptor to ask.  So the FINs are sent by shutdown(SHUT_WR), and
  * the client asks both sockets for TCP_CLOSE; see close_in_order().
  */
-#include "net.h"
+#include "src/net.h"
 
 #include <ctype.h>
 #include <fcntl.h>

@@ -6,7 +6,7 @@
  * options it plays one side of an experiment.  One thread, any number of
  * connections.
  */
-#include "net.h"
+#include "src/net.h"
 
 static const char help[] =
 	"usage: server [options] [ADDR] PORT\n"

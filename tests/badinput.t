@@ -10,17 +10,8 @@ unshare -Urn true 2>/dev/null ||
 . "${0%/*}/tap.bash"
 ip link set lo up
 
-# build NAME: says where NAME is; builds it if make has not, or not lately.
-build() {
-	local made=${RTEST_BIN:-.}/$1
-	if [ "$made" -nt "$1.c" ] && [ "$made" -nt net.h ]; then
-		echo "$made"
-	else
-		${CC:-cc} -o "$tmp/$1" "$1.c" -lpthread && echo "$tmp/$1"
-	fi
-}
-server=${SERVER-$(build server)}
-client=${CLIENT-$(build client)}
+server=${SERVER-$(program server)}
+client=${CLIENT-$(program client)}
 [ "$server" ] && [ "$client" ] || exit 1
 
 # refused STATUS REGEX COMMAND...: nothing on stdout, one line on stderr that

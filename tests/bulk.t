@@ -12,16 +12,7 @@ unshare -Urn true 2>/dev/null ||
 ip link set lo up
 set_sysctl tcp_max_tw_buckets=150000 ip_local_port_range="40000 41999"
 
-# build NAME: says where NAME is; builds it if make has not, or not lately.
-build() {
-	local made=${RTEST_BIN:-.}/$1
-	if [ "$made" -nt "$1.c" ] && [ "$made" -nt net.h ]; then
-		echo "$made"
-	else
-		${CC:-cc} -o "$tmp/$1" "$1.c" -lpthread && echo "$tmp/$1"
-	fi
-}
-client=${CLIENT-$(build client)}
+client=${CLIENT-$(program client)}
 [ "$client" ] || exit 1
 
 # background COMMAND...: runs it with its output in $tmp/out and $tmp/err;

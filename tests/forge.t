@@ -18,11 +18,7 @@ fi
 . scripts/lib/silent
 unset RTEST_SANDBOX
 CC=${CC:-cc}
-forge=${FORGE:-${RTEST_BIN:-$PWD}/forge}
-if [ ! -x "$forge" ]; then
-	forge=$tmp/forge
-	"$CC" -o "$forge" forge.c -lpthread || exit 1
-fi
+forge=${FORGE:-$(program forge)}
 FORGE=$forge
 ip link set lo up
 # The kernel lets the ACKs that answer stray segments pass only every 500 ms:
@@ -300,7 +296,7 @@ fi
 # Published bytes, and packets that lie: forge.c itself, with another main().
 cat >"$tmp/unit.c" <<'END'
 #define main forge_main
-#include "forge.c"
+#include "src/forge.c"
 #undef main
 
 static int bad;

@@ -18,17 +18,8 @@ set_sysctl tcp_timestamps=1 tcp_tw_reuse=2
 # The kernel is to pick no port that a test names.
 set_sysctl ip_local_port_range="50000 60999"
 
-# build NAME: says where NAME is; builds it if make has not, or not lately.
-build() {
-	local made=${RTEST_BIN:-.}/$1
-	if [ "$made" -nt "$1.c" ] && [ "$made" -nt net.h ]; then
-		echo "$made"
-	else
-		${CC:-cc} -o "$tmp/$1" "$1.c" -lpthread && echo "$tmp/$1"
-	fi
-}
-server=${SERVER-$(build server)}
-client=${CLIENT-$(build client)}
+server=${SERVER-$(program server)}
+client=${CLIENT-$(program client)}
 [ "$server" ] && [ "$client" ] || exit 1
 
 stdin=/dev/null	# of what background starts

@@ -11,17 +11,8 @@ unshare -Urn true 2>/dev/null ||
 on_one_cpu
 ip link set lo up
 
-# build NAME: says where NAME is; builds it if make has not, or not lately.
-build() {
-	local made=${RTEST_BIN:-.}/$1
-	if [ "$made" -nt "$1.c" ] && [ "$made" -nt net.h ]; then
-		echo "$made"
-	else
-		${CC:-cc} -o "$tmp/$1" "$1.c" -lpthread && echo "$tmp/$1"
-	fi
-}
-server=${SERVER-$(build server)}
-client=${CLIENT-$(build client)}
+server=${SERVER-$(program server)}
+client=${CLIENT-$(program client)}
 [ "$server" ] && [ "$client" ] || exit 1
 
 # said NAME EVENT: how many such events there were.

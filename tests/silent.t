@@ -19,11 +19,7 @@ fi
 # shellcheck source=scripts/lib/silent
 . scripts/lib/silent
 WIRE=${RTEST_BIN:-$PWD}/wire
-FORGE=${FORGE:-${RTEST_BIN:-$PWD}/forge}
-if [ ! -x "$FORGE" ]; then
-	FORGE=$tmp/forge
-	"${CC:-cc}" -o "$FORGE" forge.c -lpthread || exit 1
-fi
+FORGE=${FORGE:-$(program forge)}
 ip link set lo up
 # An ACK that answers a stray segment follows the last one after 500 ms at the
 # earliest.  Without this, silence could be that, and not a held packet.

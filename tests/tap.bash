@@ -26,6 +26,12 @@ failed=0
 # make_slots in scripts/lib/trial.
 on_one_cpu() { taskset -cp "$(awk '{ print $39 }' /proc/self/stat)" $$ >/dev/null; }
 
+# program NAME: prints where the program is: in RTEST_BIN, or here, made by make.
+program() {
+	[ -n "${RTEST_BIN-}" ] || make -s "$1" >&2 || return
+	echo "${RTEST_BIN:-.}/$1"
+}
+
 # verdict STATUS DESCRIPTION: one line of TAP; any STATUS but 0 is a failure.
 verdict() {
 	tests=$((tests + 1))

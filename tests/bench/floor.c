@@ -10,7 +10,7 @@
  * rtest's own speed is judged against this number, taken in the same network
  * namespace, in turns.
  */
-#include "../../net.h"
+#include "../../src/net.h"
 
 #include <poll.h>
 

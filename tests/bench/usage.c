@@ -9,7 +9,7 @@
  * count with it.  SIGINT and SIGTERM are handed on.  Exits as COMMAND did,
  * 128+N for signal N.
  */
-#include "../../net.h"
+#include "../../src/net.h"
 
 #include <fcntl.h>
 #include <signal.h>

@@ -15,7 +15,7 @@
 #define LADDER_ROWS  64
 #define LADDER_AHEAD 40
 #define main	     wire_main
-#include "../../wire.c"
+#include "../../src/wire.c"
 #undef main
 
 static struct writer writer;

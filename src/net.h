@@ -200,7 +200,7 @@ static inline bool is_installed(void)
 	char path[PATH_MAX];
 
 	return !access(tool_path("scripts/sandbox", path), X_OK) &&
-	       access(tool_path("net.h", path), F_OK);
+	       access(tool_path("src/net.h", path), F_OK);
 }
 
 /* sandbox_command - what a user types to get scripts/sandbox */
