@@ -173,7 +173,7 @@ in_tree uninstall PREFIX="$tmp/never"
 is 'uninstall where nothing is: exit code' "0:" "$status:$err"
 
 # --- dist ---
-version=$(sed -n 's/.*RTEST_VERSION "\(.*\)"/\1/p' net.h)
+version=$(sed -n 's/.*RTEST_VERSION "\(.*\)"/\1/p' src/net.h)
 name=rtest-$version
 run make -s dist tarball="$tmp/$name.tar.gz"
 is 'dist: exit code' "0:" "$status:$err"
