@@ -132,9 +132,9 @@ cp -r scripts "$tmp/turned/"
 # turn FROM TO EXPERIMENT: with that line of the model changed, the lab reports
 # the experiment as unexpected.
 turn() {
-	cp scripts/lib/model "$tmp/turned/scripts/lib/model"
-	sed -i "s/$1/$2/" "$tmp/turned/scripts/lib/model"
-	cmp -s scripts/lib/model "$tmp/turned/scripts/lib/model" &&
+	cp scripts/model/* "$tmp/turned/scripts/model"
+	sed -i "s/$1/$2/" "$tmp/turned/scripts/model"/*
+	diff -rq scripts/model "$tmp/turned/scripts/model" >/dev/null &&
 		verdict 1 "the model has no line '$1'"
 	run env RTEST_BIN="${RTEST_BIN:-$PWD}" "$tmp/turned/scripts/lab" run "$3"
 	is "model turned around ($1): exit code" 1 "$status"

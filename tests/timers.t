@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The words of scripts/lib/timers, their rules in scripts/lib/model, and
+# The words of scripts/lib/timers, their rules in scripts/model/model, and
 # client --ages.
 
 if [ -z "${RTEST_T_NS-}" ] && unshare -Urn true 2>/dev/null; then
@@ -7,8 +7,8 @@ if [ -z "${RTEST_T_NS-}" ] && unshare -Urn true 2>/dev/null; then
 fi
 # shellcheck source=tests/tap.bash
 . "${0%/*}/tap.bash"
-# shellcheck source=scripts/lib/model
-. scripts/lib/model
+# shellcheck source=scripts/model/model
+. scripts/model/model
 # shellcheck source=scripts/lib/timers
 . scripts/lib/timers
 
