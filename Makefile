@@ -23,10 +23,10 @@ wire_parts = src/wire
 forge_parts = src/forge
 peek_parts = src/peek
 tests := $(wildcard tests/*.t)
-c_files = $(wildcard *.c src/*.c scripts/lib/*.c tests/*.c tests/bench/*.c tests/fuzz/*.c)
+c_files = $(wildcard *.c src/*.c tests/*.c tests/bench/*.c tests/fuzz/*.c)
 benches = $(patsubst %.c,%,$(wildcard tests/bench/*.c))
 
-all: $(programs) scripts/lib/netns.so ## build the programs (the default)
+all: $(programs) ## build the programs (the default)
 
 linked = $(CC) $(build_flags) $(sanitizer) $(LDFLAGS) -o $@ $(filter %.o,$^) $(libs)
 .SECONDEXPANSION:
@@ -39,10 +39,6 @@ build/plain/%.o build/asan/%.o build/tsan/%.o: %.c Makefile
 	$(CC) $(build_flags) $(sanitizer) -MMD -MP -c -o $@ $<
 
 -include $(wildcard build/*/*.d build/*/src/*.d)
-
-# A builtin for bash, which brings the libc: see there.
-scripts/lib/netns.so: scripts/lib/netns.c Makefile
-	$(CC) $(build_flags) -fPIC -shared -nostdlib $(LDFLAGS) -o $@ $<
 
 demo: all ## build, and put the claims about closing, binding and ports to this kernel
 	scripts/lab run --quick close bind ports
@@ -93,8 +89,8 @@ $(programs:%=build/tsan/%): $$(patsubst %,build/tsan/%.o,$$($$(@F)_parts)) Makef
 findings: all ## write the verdicts of this kernel into the documents
 	rm -rf build/findings
 	scripts/lab run --out build/findings
-	scripts/lib/findings build/findings >docs/findings.md
-	scripts/lib/findings --table build/findings >build/findings/table
+	scripts/lib/results/findings build/findings >docs/findings.md
+	scripts/lib/results/findings --table build/findings >build/findings/table
 	sed -i -e '/^<!-- verdicts/,/^<!-- .verdicts/{/^<!--/!d}' \
 		-e '/^<!-- verdicts/r build/findings/table' README.md
 
@@ -215,7 +211,7 @@ deb: ## make a Debian package in build/deb
 
 clean: ## remove what was built
 	rm -rf build
-	rm -f $(programs) scripts/lib/netns.so $(benches) rtest-*.tar.gz
+	rm -f $(programs) $(benches) rtest-*.tar.gz
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 12

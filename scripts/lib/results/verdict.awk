@@ -1,11 +1,8 @@
-# verdict.awk - computes an experiment's verdict from its arms.
+# verdict.awk - computes the verdict of each experiment from its arms.
 #
-# Input, tab-separated, one arm a line:
-#   number, control (0|1), ok, expected, observed, promised, conditions,
-#   name, why
-# Variables: outcome (what the claim promises), article and defaults
-#   (NAME=VALUE ..., what the article states, and this kernel's sysctls).
-# Output: verdict, a tab, the condition.
+# Input: declared.tsv (what experiments declare), then arms.tsv; see record.awk.
+# Variable: defaults, this kernel's sysctls as NAME=VALUE ...
+# Output: experiments.tsv.
 #
 # An arm agrees with the article when it was observed to do what the article
 # promised for it, and the model leaves no other number open ("4 or 5
@@ -14,27 +11,65 @@
 # the claim would hold without them: then the model's expectation stands for the
 # observation, as what this machine cannot show does not hold for that.
 
-BEGIN { arms = agreeing = nkeys = terms = untested = 0 }
+FILENAME ~ /declared\.tsv$/ {
+	declared[$E["experiment"]] = $0
+	next
+}
+
+$F["experiment"] != experiment {
+	finish()
+	begin($F["experiment"])
+}
 
 {
-	if ($3 != "true") unexpected = 1
-	if ($5 == "skipped") {
-		if (reason == "") reason = $9
-		if ($2 == 1 && no_control == "") no_control = $9
-		if ($2 != 1 && $6 != "") {
-			would_agree[untested] = ($4 == $6)
-			untested_has[untested++] = $7
+	began[seen] = $F["began"]
+	ended[seen++] = $F["ended"]
+	if ($F["ok"] != "true") unexpected = 1
+	if ($F["observed"] == "skipped") {
+		if (reason == "") reason = $F["why"]
+		if ($F["control"] == 1 && no_control == "") no_control = $F["why"]
+		if ($F["control"] != 1 && $F["promised"] != "") {
+			would_agree[untested] = ($F["expected"] == $F["promised"])
+			untested_has[untested++] = $F["conditions"]
 		}
 		next
 	}
-	if ($2 == 1) {
+	if ($F["control"] == 1) {
 		controls++
 		# A control that does not differ proves nothing.
-		if ($5 == outcome) unexpected = 1
+		if ($F["observed"] == outcome) unexpected = 1
 		next
 	}
-	if ($6 == "") next
-	count($5 == $6 && $4 == $5, $7)
+	if ($F["promised"] == "") next
+	count($F["observed"] == $F["promised"] && $F["expected"] == $F["observed"], $F["conditions"])
+}
+
+# begin(name): nothing is known of the arms of this experiment yet.
+function begin(name,    field) {
+	experiment = name
+	split(declared[name], field, "\t")
+	outcome = field[E["outcome"]]
+	article = field[E["article"]]
+	arms = agreeing = nkeys = terms = untested = seen = controls = unexpected = 0
+	reason = no_control = ""
+	forget(agrees); forget(value); forget(known); forget(keys)
+}
+
+# busy(): the seconds in which one of its arms was running, or more than one.
+function busy(    i, j, k, sum, to) {
+	for (i = 1; i < seen; i++)
+		for (j = i; j > 0 && began[j - 1] > began[j]; j--) {
+			k = began[j]; began[j] = began[j - 1]; began[j - 1] = k
+			k = ended[j]; ended[j] = ended[j - 1]; ended[j - 1] = k
+		}
+	for (i = 0; i < seen; i++) {
+		if (began[i] > to) to = began[i]
+		if (ended[i] > to) {
+			sum += ended[i] - to
+			to = ended[i]
+		}
+	}
+	return sprintf("%.2f", sum / 1000)
 }
 
 # count(yes, conditions): one more arm, that agrees or does not.
@@ -182,30 +217,35 @@ function condition(    yes, no, n_yes, a) {
 	return yes == "" ? "no condition of these arms alone" : yes
 }
 
-END {
+END { finish() }
+
+# finish(): prints the line of the experiment whose arms have all been read.
+function finish(    a, text) {
+	if (experiment == "") return
 	if (unexpected) verdict = "unexpected"
 	else if (arms == 0 && reason != "") {
-		print "skipped\t" reason
-		exit
+		verdict = "skipped"
+		text = reason
 	} else if (arms && !controls && no_control != "") {
 		# The claim was put to the test, and this machine has nothing to
 		# compare it with.
-		print "skipped\tno control: " no_control
-		exit
+		verdict = "skipped"
+		text = "no control: " no_control
 	} else if (arms == 0 || !controls) {
-		# Nothing was put to the test, or nothing to compare it with.
 		verdict = "unexpected"
+		text = arms ? "no control: there is nothing to compare it with" : "the article promises nothing of any arm"
 	} else {
 		tested = arms
 		verdict = judge()
-		text = verdict == "holds-if" ? condition() : ""
+		if (verdict == "holds-if") text = condition()
 		if (verdict == "holds") {
 			for (a = 0; a < untested; a++) count(would_agree[a], untested_has[a])
 			verdict = judge()
 			if (verdict == "holds-if") text = exceptions()
 		}
 	}
-	print verdict "\t" text
+	printf "%s\t%s\t%s\t%s\t%s\t%d\n", declared[experiment], verdict, text, \
+		(verdict == "unexpected" ? "false" : "true"), busy(), seen
 }
 
 # judge(): the verdict by the arms that are counted.

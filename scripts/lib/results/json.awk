@@ -1,0 +1,53 @@
+# json.awk - the lines of design.md, one for each experiment.
+# Input: evidence.tsv, arms.tsv, experiments.tsv; see record.awk.  Variable: kernel.
+
+# text(s): as a JSON string.
+function text(s) {
+	gsub(/\\/, "\\\\\\\\", s)
+	gsub(/"/, "\\\"", s)
+	gsub(/\t/, "\\t", s)
+	return "\"" s "\""
+}
+
+# conditions(s): "NAME=VALUE ..." as an object; a value that is a number stays one.
+function conditions(s,    n, i, pair, at, value, list) {
+	n = split(s, pair, " ")
+	for (i = 1; i <= n; i++) {
+		at = index(pair[i], "=")
+		value = substr(pair[i], at + 1)
+		if (value !~ /^-?(0|[1-9][0-9]*)(\.[0-9]+)?$/) value = text(value)
+		list = list (i > 1 ? "," : "") text(substr(pair[i], 1, at - 1)) ":" value
+	}
+	return "{" list "}"
+}
+
+FILENAME ~ /evidence\.tsv$/ {
+	line = $0
+	sub(/^[^\t]*\t[^\t]*\t/, "", line)
+	evidence[$1, $2] = evidence[$1, $2] (evidence[$1, $2] == "" ? "" : ",") text(line)
+	next
+}
+
+FILENAME ~ /arms\.tsv$/ {
+	name = $F["experiment"]
+	arms[name] = arms[name] (arms[name] == "" ? "" : ",") "{\"arm\":" text($F["name"]) \
+		",\"control\":" ($F["control"] == 1 ? "true" : "false") \
+		",\"conditions\":" conditions($F["conditions"]) \
+		",\"expected\":" text($F["expected"]) ",\"observed\":" text($F["observed"]) \
+		",\"ok\":" $F["ok"] ",\"why\":" text($F["why"]) \
+		",\"promised\":" text($F["promised"]) \
+		",\"evidence\":[" evidence[name, $F["number"]] "]}"
+	next
+}
+
+{
+	n = split($E["sources"], source, " ")
+	sources = ""
+	for (i = 1; i <= n; i++) sources = sources (i > 1 ? "," : "") text(source[i])
+	printf "{\"experiment\":%s,\"group\":%s,\"sources\":[%s],\"claim\":%s", \
+		text($E["experiment"]), text($E["group"]), sources, text($E["claim"])
+	printf ",\"verdict\":%s,\"condition\":%s,\"ok\":%s,\"seconds\":%s", \
+		text($E["verdict"]), text($E["condition"]), $E["ok"], $E["seconds"]
+	print ",\"kernel\":" text(kernel) ",\"outcome\":" text($E["outcome"]) \
+		",\"arms\":[" arms[$E["experiment"]] "]}"
+}
