@@ -13,12 +13,15 @@ SHELL = /bin/sh
 WARNINGS = -Wall -Wextra -Wpedantic -Wshadow
 # What the user sets comes last, and leaves the language alone.
 libs = -lpthread $(LDLIBS)
-build_flags = -std=gnu11 $(WARNINGS) $(CPPFLAGS) $(CFLAGS)
+# musl-gcc does not look where the kernel's headers are.
+kernel_headers = $(if $(findstring musl,$(CC)),$(addprefix -idirafter ,/usr/include \
+	/usr/include/$(shell uname -m)-linux-gnu))
+build_flags = -std=gnu11 $(WARNINGS) $(kernel_headers) $(CPPFLAGS) $(CFLAGS)
 programs = rtest server client wire forge peek
 # A program is linked from these, each a .c file.
 rtest_parts = rtest
-server_parts = server
-client_parts = client
+server_parts = server src/conversation src/hear src/events src/talk src/options src/relay
+client_parts = client src/conversation src/hear src/events src/talk src/options src/ends src/bulk src/room src/search src/ages
 wire_parts = src/wire
 forge_parts = src/forge
 peek_parts = src/peek

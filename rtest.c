@@ -370,17 +370,17 @@ static void explain(const struct rtest *t)
 static int bound_socket(const struct addr *a)
 {
 	int err, fd = socket(a->sa.sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	struct conv_facts f = {.call = "bind", .local = a};
 	char buf[ADDR_STRLEN], advice[160];
 
 	if (fd >= 0 &&
 	    !setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &(int){1}, sizeof(int)) &&
 	    !bind(fd, &a->sa, a->len))
 		return fd;
-	err = f.err = errno;
+	err = errno;
 	fprintf(stderr, "%s: bind to %s: %s%s [%s]\n", prog_name,
 		addr_str(a, buf), strerror(err),
-		conv_advice(&f, advice, sizeof(advice)), errno_name(err));
+		socket_advice("bind", err, a, advice, sizeof(advice)),
+		errno_name(err));
 	if (fd >= 0)
 		close(fd);
 	errno = err;
@@ -499,7 +499,7 @@ static int wait_state_change(int fd)
 }
 
 /*
- * await_closed - wait until the connection of @fd has ended at this end
+ * await_end - wait until the connection of @fd has ended at this end
  *
  * A socket whose descriptor is still open is in TCP_CLOSE from the moment at
  * which the kernel has taken it out of its table (tcp_set_state() unhashes
@@ -510,7 +510,7 @@ static int wait_state_change(int fd)
  *
  * Returns 0 or an errno value.
  */
-static int await_closed(int fd)
+static int await_end(int fd)
 {
 	struct addr peer;
 
@@ -520,16 +520,6 @@ static int await_closed(int fd)
 }
 
 /* --- the server thread -------------------------------------------------- */
-
-/* same_end - whether two addresses of one family are the same, port included */
-static bool same_end(const struct addr *a, const struct addr *b)
-{
-	if (addr_port(a) != addr_port(b))
-		return false;
-	if (a->sa.sa_family == AF_INET6)
-		return IN6_ARE_ADDR_EQUAL(&a->in6.sin6_addr, &b->in6.sin6_addr);
-	return a->in.sin_addr.s_addr == b->in.sin_addr.s_addr;
-}
 
 /*
  * accept_client - the next connection from the client's address
@@ -618,9 +608,9 @@ static int close_in_order(const struct rtest *t, int fd)
 	if (!err && t->server_first && shutdown(fd, SHUT_WR))
 		err = errno;
 	if (!err)
-		err = await_closed(fd);
+		err = await_end(fd);
 	if (!err)
-		err = await_closed(atomic_load(&t->accepted));
+		err = await_end(atomic_load(&t->accepted));
 	return err;
 }
 
@@ -850,17 +840,6 @@ static void version(void)
 	printf("rtest %s\n", RTEST_VERSION);
 	flush_stdout();
 	exit(EXIT_DONE);
-}
-
-/* is_wildcard - 0.0.0.0, ::, ::ffff:0.0.0.0 */
-static bool is_wildcard(const struct addr *a)
-{
-	static const uint8_t mapped_any[16] = {[10] = 0xff, [11] = 0xff};
-
-	if (a->sa.sa_family != AF_INET6)
-		return a->in.sin_addr.s_addr == htonl(INADDR_ANY);
-	return IN6_IS_ADDR_UNSPECIFIED(&a->in6.sin6_addr) ||
-	       !memcmp(&a->in6.sin6_addr, mapped_any, sizeof(mapped_any));
 }
 
 /*

@@ -267,8 +267,8 @@ static bool same_addr(const struct end *end, const struct in6_addr *ip,
 	       (!scope || !end->scope || scope == end->scope);
 }
 
-/* is_wildcard - 0.0.0.0 or :: */
-static bool is_wildcard(const struct end *end)
+/* any_address - 0.0.0.0 or :: */
+static bool any_address(const struct end *end)
 {
 	static const unsigned char any4[16] = {[10] = 0xff, [11] = 0xff};
 
@@ -378,7 +378,7 @@ static void mark(struct range *range, const struct span *span,
 	    *port & RESERVED)
 		return;
 	/* bind() looks at those only whose address overlaps. */
-	if (!connects && span->has_addr && !is_wildcard(local) &&
+	if (!connects && span->has_addr && !any_address(local) &&
 	    !same_addr(local, &span->addr, span->scope))
 		return;
 	*port |= USED;

@@ -1,0 +1,184 @@
+// SPDX-License-Identifier: MIT
+/*
+ * room.c - is there room for so many connections?  What client --bulk asks
+ * before the start, because the kernel would not say it: it closes without a
+ * TIME-WAIT, drops SYNs, or ends some process.
+ */
+#include "modes.h"
+
+/*
+ * What a connection that has been closed, or is held, costs the kernel.
+ * Estimates from the slab counters of Linux 6.18: a timewait socket is 256
+ * bytes, its port's bind buckets 150 more; a pair of sockets with their inodes
+ * and files is less than 8 KiB.
+ */
+#define TIME_WAIT_BYTES 512
+#define PAIR_BYTES	8192
+
+/*
+ * find_number - the number behind a word in a file of /proc or /sys, in the
+ * first line that begins with @line and has one; false: there is none
+ */
+static bool find_number(const char *path, const char *line, const char *word,
+			uint64_t *n)
+{
+	FILE *f = fopen(path, "re");
+	char buf[256], *at;
+	bool found = false;
+
+	while (f && !found && fgets(buf, sizeof(buf), f))
+		if (!strncmp(buf, line, strlen(line)) &&
+		    (at = strstr(buf, word)))
+			found = sscanf(at + strlen(word), "%" SCNu64, n) == 1;
+	if (f)
+		fclose(f);
+	return found;
+}
+
+static bool read_number(const char *path, uint64_t *n)
+{
+	return find_number(path, "", "", n);
+}
+
+/* time_waits - how many this network namespace has; false: hidden */
+bool time_waits(uint64_t *n)
+{
+	return find_number("/proc/net/sockstat", "TCP:", " tw ", n);
+}
+
+/*
+ * cgroup_left - the memory that the limits of a cgroup and of those above leave
+ * @root: where the hierarchy is mounted; @path: of the cgroup, is cut
+ * @max, @now: the files with the limit and with what is used
+ *
+ * Returns UINT64_MAX without a limit.
+ */
+static uint64_t cgroup_left(const char *root, char *path, const char *max,
+			    const char *now)
+{
+	uint64_t limit, used, left = UINT64_MAX;
+	char file[4600], *slash;
+
+	do {
+		snprintf(file, sizeof(file), "%s%s/%s", root, path, max);
+		if (read_number(file, &limit)) {
+			snprintf(file, sizeof(file), "%s%s/%s", root, path,
+				 now);
+			if (!read_number(file, &used))
+				used = 0;
+			limit = limit > used ? limit - used : 0;
+			if (limit < left)
+				left = limit;
+		}
+		slash = strrchr(path, '/');
+		if (slash)
+			*slash = '\0';
+	} while (slash);
+	return left;
+}
+
+/*
+ * memory_left - bytes that the machine and our memory cgroup have left
+ * @what: gets the name of the smaller one
+ */
+static uint64_t memory_left(const char **what)
+{
+	FILE *f = fopen("/proc/self/cgroup", "re");
+	uint64_t left = UINT64_MAX, kb, n;
+	char line[4200];
+
+	*what = "MemAvailable";
+	if (find_number("/proc/meminfo", "MemAvailable:", ":", &kb))
+		left = kb * 1024;
+	while (f && fgets(line, sizeof(line), f)) {
+		char *path = strrchr(line, ':');
+
+		line[strcspn(line, "\n")] = '\0';
+		if (path && !strncmp(line, "0::", 3))
+			n = cgroup_left("/sys/fs/cgroup", path + 1,
+					"memory.max", "memory.current");
+		else if (path && strstr(line, ":memory:"))
+			n = cgroup_left("/sys/fs/cgroup/memory", path + 1,
+					"memory.limit_in_bytes",
+					"memory.usage_in_bytes");
+		else
+			continue;
+		if (n < left) {
+			left = n;
+			*what = "the memory cgroup's limit";
+		}
+	}
+	if (f)
+		fclose(f);
+	return left;
+}
+
+/*
+ * conntrack - how many connections are tracked in this network namespace, and
+ * how many may be; false where the kernel does not track
+ */
+bool conntrack(uint64_t *now, uint64_t *max)
+{
+	return read_number("/proc/sys/net/netfilter/nf_conntrack_count", now) &&
+	       read_number("/proc/sys/net/netfilter/nf_conntrack_max", max);
+}
+
+/*
+ * check_conntrack - that many connections can be tracked, if they are
+ *
+ * Whether a rule wants that does not show before the first connection; but
+ * where some are tracked, ours will be.  One takes an entry, which outlives it
+ * by 10 s or 120 s; without room its SYN is dropped (nf_conntrack_alloc()).
+ */
+static void check_conntrack(uint64_t count)
+{
+	uint64_t now, max;
+
+	if (conntrack(&now, &max) && now && now + count > max)
+		refuse("%" PRIu64 " connections and the %" PRIu64
+		       " that are tracked here are more than net.netfilter.nf_conntrack_max, %" PRIu64
+		       " (as root: sysctl net.netfilter.nf_conntrack_max=%" PRIu64
+		       "; or no rule that tracks)",
+		       count, now, max, now + count + count / 10);
+}
+
+/*
+ * check_buckets - that many TIME-WAITs may be alive
+ *
+ * With tcp_max_tw_buckets of them there is no more (inet_twsk_alloc()): the
+ * connection is closed without.
+ */
+static void check_buckets(uint64_t count)
+{
+	uint64_t max, now = 0;
+
+	time_waits(&now);
+	if (read_number("/proc/sys/net/ipv4/tcp_max_tw_buckets", &max) &&
+	    now + count > max)
+		refuse("%" PRIu64 " TIME-WAITs and the %" PRIu64
+		       " that are here are more than net.ipv4.tcp_max_tw_buckets, %" PRIu64
+		       " (%s tcp_max_tw_buckets=%" PRIu64 " -- client ...)",
+		       count, now, max, sandbox_command(),
+		       now + count + count / 10);
+}
+
+/* check_memory - out of it, the kernel ends some process */
+static void check_memory(uint64_t count, uint64_t each)
+{
+	const char *what;
+	uint64_t left = memory_left(&what);
+
+	if (count > left / each)
+		refuse("%" PRIu64 " connections take the kernel some %" PRIu64
+		       " MiB, and %s leaves %" PRIu64 " MiB (make -n smaller)",
+		       count, count * each >> 20, what, left >> 20);
+}
+
+/* check_room - for @count connections, that are held or closed; or exit 1 */
+void check_room(uint64_t count, bool held)
+{
+	if (!held)
+		check_buckets(count);
+	check_conntrack(count);
+	check_memory(count, held ? PAIR_BYTES : TIME_WAIT_BYTES);
+}
