@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 # Makefile - builds the six programs, tests and installs the toolkit
 #
 # `cc -o rtest rtest.c -lpthread` builds rtest as well.  CC, CPPFLAGS, CFLAGS,
@@ -34,17 +35,27 @@ all: $(programs) scripts/lib/netns.so ## build the programs (the default)
 linked = $(CC) $(build_flags) $(sanitizer) $(LDFLAGS) -o $@ $(filter %.o,$^) $(libs)
 .SECONDEXPANSION:
 
-$(programs): $$(patsubst %,build/plain/%.o,$$($$@_parts)) Makefile
+$(programs): $$(patsubst %,build/plain/%.o,$$($$@_parts)) build/flags
 	$(linked)
 
-build/plain/%.o build/asan/%.o build/tsan/%.o: %.c Makefile
+# A rule each: one pattern rule with three targets would make all of them at once.
+define objects
+build/$(1)/%.o: %.c Makefile build/flags
+	@mkdir -p $$(@D)
+	$$(CC) $$(build_flags) $$(sanitizer) -MMD -MP -c -o $$@ $$<
+endef
+$(foreach kind,plain asan tsan,$(eval $(call objects,$(kind))))
+
+# Another compiler, or other flags, and all is built again.
+flags = printf '%s\n' '$(subst ','\'',$(CC) $(build_flags) $(LDFLAGS) $(libs))'
+build/flags: always
 	@mkdir -p $(@D)
-	$(CC) $(build_flags) $(sanitizer) -MMD -MP -c -o $@ $<
+	@$(flags) | cmp -s - $@ || $(flags) >$@
 
 -include $(wildcard build/*/*.d build/*/src/*.d)
 
 # A builtin for bash, which brings the libc: see there.
-scripts/lib/netns.so: scripts/lib/netns.c Makefile
+scripts/lib/netns.so: scripts/lib/netns.c Makefile build/flags
 	$(CC) $(build_flags) -fPIC -shared -nostdlib $(LDFLAGS) -o $@ $<
 
 demo: all ## build, and put the claims about closing, binding and ports to this kernel
@@ -85,10 +96,10 @@ build/asan/%: sanitizer = -fsanitize=address,undefined -fno-sanitize-recover=all
 	-fno-omit-frame-pointer
 build/tsan/%: sanitizer = -fsanitize=thread
 
-$(programs:%=build/asan/%): $$(patsubst %,build/asan/%.o,$$($$(@F)_parts)) Makefile
+$(programs:%=build/asan/%): $$(patsubst %,build/asan/%.o,$$($$(@F)_parts)) build/flags
 	$(linked)
 
-$(programs:%=build/tsan/%): $$(patsubst %,build/tsan/%.o,$$($$(@F)_parts)) Makefile
+$(programs:%=build/tsan/%): $$(patsubst %,build/tsan/%.o,$$($$(@F)_parts)) build/flags
 	$(linked)
 
 # Rewrites docs/findings.md, and the table in the README, from a run on this
@@ -105,7 +116,7 @@ findings: all ## write the verdicts of this kernel into the documents
 bench: all $(benches) ## measure the programs' own speed
 	RTEST_BIN='$(RTEST_BIN)' tests/bench/run $(BENCHFLAGS)
 
-$(benches): %: %.c $(wildcard src/*.h) Makefile
+$(benches): %: %.c $(wildcard src/*.h) build/flags
 	$(CC) $(build_flags) -I. $(LDFLAGS) -o $@ $< $(libs)
 
 fuzz: all ## feed wire hostile input
@@ -223,5 +234,5 @@ clean: ## remove what was built
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 12
 
-.PHONY: all demo check lint sanitize sanitize-asan sanitize-tsan findings bench \
+.PHONY: all always demo check lint sanitize sanitize-asan sanitize-tsan findings bench \
 	fuzz install uninstall dist deb clean help

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * net.h - errors, numbers, the clock, addresses, sockets' states, JSON strings:
- * what every program of the toolkit needs, and all that rtest.c includes
+ * net.h - errors, options, numbers, the clock, addresses, JSON strings: what
+ * every program of the toolkit needs, and all that rtest.c includes.  It brings
+ * sockets.h and toolkit.h.
  *
  * Everything is static inline, so that "cc -o rtest rtest.c -lpthread" is
  * enough to build rtest.  Include it before any other header.
@@ -157,7 +158,7 @@ static inline void flush_stdout(void)
 	_exit(EXIT_REFUSED);
 }
 
-/* --- what all command lines have ---------------------------------------- */
+/* --- what all programs do first ------------------------------------------ */
 
 /* The long options of every program; those of its own come after OPT_OWN. */
 enum { OPT_HELP = 256, OPT_VERSION, OPT_OWN };
@@ -208,52 +209,6 @@ static inline bool open_standard_fds(void)
 		    open("/dev/null", how[fd]) != fd)
 			exit(EXIT_REFUSED);
 	return was_closed;
-}
-
-/* --- where the toolkit is ----------------------------------------------- */
-
-/*
- * tool_path - where a script or another program of the toolkit would be
- * @name: as "scripts/lab", seen from the folder that this program is in
- *
- * Links to the program are followed, so the source tree and an installed
- * toolkit look the same from here.  Returns @path; an empty one, with errno,
- * if the folder cannot be told.
- */
-static inline char *tool_path(const char *name, char path[static PATH_MAX])
-{
-	ssize_t len = readlink("/proc/self/exe", path, PATH_MAX - 1);
-	size_t folder;
-
-	path[len > 0 ? len : 0] = '\0';
-	if (len <= 0)
-		return path;
-	folder = (size_t)(strrchr(path, '/') - path) + 1;
-	if (folder + strlen(name) >= PATH_MAX) {
-		errno = ENAMETOOLONG;
-		path[0] = '\0';
-		return path;
-	}
-	strcpy(path + folder, name);
-	return path;
-}
-
-/*
- * is_installed - whether this is an installed toolkit, where the scripts are
- * words of rtest: the scripts are beside the program, its source is not
- */
-static inline bool is_installed(void)
-{
-	char path[PATH_MAX];
-
-	return !access(tool_path("scripts/sandbox", path), X_OK) &&
-	       access(tool_path("src/net.h", path), F_OK);
-}
-
-/* sandbox_command - what a user types to get scripts/sandbox */
-static inline const char *sandbox_command(void)
-{
-	return is_installed() ? "rtest sandbox" : "scripts/sandbox";
 }
 
 /* --- numbers ------------------------------------------------------------ */
@@ -465,14 +420,6 @@ static inline bool peer_addr(int fd, struct addr *a)
 	return !getpeername(fd, &a->sa, &a->len);
 }
 
-/*
- * How long to wait for what takes microseconds, in seconds.  A lost SYN comes
- * again after one (RFC 6298, 2.1), a lost FIN after 0.2.
- */
-#define WAIT_S 10
-
-/* --- sockets ------------------------------------------------------------ */
-
 /* close_keep - close(fd) and keep errno, so that the caller's cause survives */
 static inline void close_keep(int fd)
 {
@@ -480,106 +427,6 @@ static inline void close_keep(int fd)
 
 	close(fd);
 	errno = err;
-}
-
-/* socket_error - SO_ERROR, which is read and cleared; 0: none */
-static inline int socket_error(int fd)
-{
-	socklen_t len = sizeof(int);
-	int err = 0;
-
-	return getsockopt(fd, SOL_SOCKET, SO_ERROR, &err, &len) ? errno : err;
-}
-
-/*
- * socket_advice - what to do about a call on a socket that failed
- * @call: its name, as "bind"; @local: the address it was about, or NULL
- * @buf: of @size bytes; also what is returned: " (what to do)", or ""
- */
-static inline const char *socket_advice(const char *call, int err,
-					const struct addr *local, char *buf,
-					size_t size)
-{
-	bool binds = local && !strcmp(call, "bind");
-	const char *text = "";
-
-	if (err == EMFILE)
-		text = " (raise 'ulimit -n')";
-	else if (err == ENOPROTOOPT && !strcmp(call, "setsockopt"))
-		text = " (this kernel does not have it)";
-	else if (err == EADDRNOTAVAIL && binds)
-		text = " (no address of this machine: see 'ip address')";
-	else if (err == EINVAL && binds && local->sa.sa_family == AF_INET6 &&
-		 IN6_IS_ADDR_LINKLOCAL(&local->in6.sin6_addr))
-		text = " (a link-local address wants %ZONE)";
-	snprintf(buf, size, "%s", text);
-	if (err == EACCES && binds)
-		snprintf(buf, size,
-			 " (ports below 1024 want root, or sysctl "
-			 "net.ipv4.ip_unprivileged_port_start=%u)",
-			 (unsigned int)addr_port(local));
-	return buf;
-}
-#define ADVICE_SIZE 112
-
-/* The states of enum tcp_state (include/net/tcp_states.h), as ss names them. */
-static inline const char *state_name(int state)
-{
-	static const char *const names[] = {
-		"UNCONN",     "ESTAB",	    "SYN-SENT",	 "SYN-RECV",
-		"FIN-WAIT-1", "FIN-WAIT-2", "TIME-WAIT", "UNCONN",
-		"CLOSE-WAIT", "LAST-ACK",   "LISTEN",	 "CLOSING",
-	};
-
-	if (state < 0 || state >= (int)(sizeof(names) / sizeof(names[0])))
-		return "UNKNOWN";
-	return names[state];
-}
-
-/*
- * tcp_state - the state of a TCP socket: TCP_ESTABLISHED, TCP_CLOSE, ...
- *
- * A hint, not a proof: tcp_get_info() reads the state before it takes the
- * socket's lock, so what waits in the backlog is not in the answer yet.  Who
- * waits for a state asks again.  Returns -1 with errno on failure.
- */
-static inline int tcp_state(int fd)
-{
-	struct tcp_info info;
-	socklen_t len = sizeof(info);
-
-	memset(&info, 0, sizeof(info));
-	if (getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &len))
-		return -1;
-	return info.tcpi_state;
-}
-
-/*
- * await_closed - wait until @fd is in TCP_CLOSE, for WAIT_S at most
- *
- * A socket whose descriptor is open is in TCP_CLOSE from the moment at which
- * the kernel has taken it out of its table (tcp_set_state() unhashes first).
- * After the passive close: its FIN was acknowledged, LAST-ACK is over.  After
- * the active close: a timewait socket has taken its place (tcp_time_wait()).
- * Then getpeername() gives ENOTCONN (inet_getname()).
- *
- * Returns 0 or an errno value: EINTR after a signal, ETIMEDOUT.
- */
-static inline int await_closed(int fd)
-{
-	const struct timespec nap = {.tv_nsec = 50000};
-	struct addr peer;
-	int64_t end = 0;
-
-	while (peer_addr(fd, &peer)) {
-		if (!end)
-			end = now_ns() + WAIT_S * INT64_C(1000000000);
-		else if (now_ns() >= end)
-			return ETIMEDOUT;
-		if (nanosleep(&nap, NULL))
-			return errno;
-	}
-	return errno == ENOTCONN ? 0 : errno;
 }
 
 /* --- JSON --------------------------------------------------------------- */
@@ -610,5 +457,8 @@ static inline void json_string(FILE *f, const char *s)
 {
 	json_bytes(f, s, strlen(s));
 }
+
+#include "sockets.h"
+#include "toolkit.h"
 
 #endif /* NET_H */
