@@ -138,7 +138,7 @@ commands = $(notdir $(wildcard scripts/lab scripts/sandbox scripts/why))
 # peek is for why alone.
 on_path = rtest $(addprefix rtest-,$(filter-out rtest peek,$(programs)) $(commands))
 pages = $(on_path:%=docs/man/%.1)
-documents = README.md $(wildcard docs/*.md)
+documents = LICENSE README.md $(wildcard docs/*.md)
 
 # make_folder makes a folder, with those above it, and writes each that was not
 # there into the file $$made: uninstall removes those and no others.
@@ -188,7 +188,7 @@ uninstall: ## remove what install made, and the folders if they are empty
 version = $(shell sed -n 's/^\#define RTEST_VERSION "\(.*\)"/\1/p' src/net.h)
 name = rtest-$(version)
 tarball = $(name).tar.gz
-dist_files = .ci .clang-format .gitignore .shellcheckrc Makefile README.md \
+dist_files = .ci .clang-format .gitignore .shellcheckrc LICENSE Makefile README.md \
 	$(wildcard *.c) src debian docs scripts tests
 
 # What is committed; where there is no git, what is here.

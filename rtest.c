@@ -33,12 +33,8 @@
 
 #include <poll.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdatomic.h>
 #include <sys/time.h>
-
-/* TIME-WAIT on Linux: TCP_TIMEWAIT_LEN, no sysctl changes it. */
-#define TIME_WAIT_NS INT64_C(60000000000)
 
 static const char help[] =
 	"usage: rtest [options] PORT s|c\n"
@@ -55,8 +51,7 @@ static const char help[] =
 	"  -a ADDRESS  the address of both ends, IPv4 or IPv6 (127.0.0.1)\n"
 	"  -q          only the summary, and errors\n"
 	"  -j          a JSON line for each event\n"
-	"  -h, --help  this text\n"
-	"  --version   the version\n"
+	"  -h, --help, --version\n"
 	"\n"
 	"Examples:\n"
 	"  rtest 44400 s           the server closes first, 20 times\n"
@@ -265,8 +260,9 @@ static void explain(const struct rtest *t)
 		"recorded a timestamp";
 	char command[64];
 
+	/* After 60 s, TCP_TIMEWAIT_LEN, there is no TIME-WAIT to meet. */
 	if (t->quiet || t->server_first || t->failures || t->done < 2 ||
-	    t->interval >= TIME_WAIT_NS)
+	    t->interval >= INT64_C(60000000000))
 		return;
 	if (tcp_state_of(&t->client, &t->server) != TCP_TIME_WAIT)
 		why = "connect() did not fail: the client's end is not in "
@@ -461,9 +457,9 @@ static int close_in_order(const struct rtest *t, int fd)
 	if (!err && t->server_first && shutdown(fd, SHUT_WR))
 		err = errno;
 	if (!err)
-		err = await_closed(fd);
+		err = await_closed(fd, NULL);
 	if (!err)
-		err = await_closed(atomic_load(&t->accepted));
+		err = await_closed(atomic_load(&t->accepted), NULL);
 	return err;
 }
 

@@ -87,7 +87,7 @@ static void conv_close(struct talk *t, struct conv *c)
 	 * connect() from the same port would fail for its sake.
 	 */
 	if (t->in_a_row && c->eof && !c->fin_sent && !shutdown(c->fd, SHUT_WR))
-		await_closed(c->fd);
+		await_closed(c->fd, &talk_stop);
 	conv_drop(t, c);
 	TELL(t, "closed", .local = &was.local, .peer = &was.peer,
 	     .bytes = &was.received, .sent = &was.sent);

@@ -47,73 +47,6 @@ bool time_waits(uint64_t *n)
 }
 
 /*
- * cgroup_left - the memory that the limits of a cgroup and of those above leave
- * @root: where the hierarchy is mounted; @path: of the cgroup, is cut
- * @max, @now: the files with the limit and with what is used
- *
- * Returns UINT64_MAX without a limit.
- */
-static uint64_t cgroup_left(const char *root, char *path, const char *max,
-			    const char *now)
-{
-	uint64_t limit, used, left = UINT64_MAX;
-	char file[4600], *slash;
-
-	do {
-		snprintf(file, sizeof(file), "%s%s/%s", root, path, max);
-		if (read_number(file, &limit)) {
-			snprintf(file, sizeof(file), "%s%s/%s", root, path,
-				 now);
-			if (!read_number(file, &used))
-				used = 0;
-			limit = limit > used ? limit - used : 0;
-			if (limit < left)
-				left = limit;
-		}
-		slash = strrchr(path, '/');
-		if (slash)
-			*slash = '\0';
-	} while (slash);
-	return left;
-}
-
-/*
- * memory_left - bytes that the machine and our memory cgroup have left
- * @what: gets the name of the smaller one
- */
-static uint64_t memory_left(const char **what)
-{
-	FILE *f = fopen("/proc/self/cgroup", "re");
-	uint64_t left = UINT64_MAX, kb, n;
-	char line[4200];
-
-	*what = "MemAvailable";
-	if (find_number("/proc/meminfo", "MemAvailable:", ":", &kb))
-		left = kb * 1024;
-	while (f && fgets(line, sizeof(line), f)) {
-		char *path = strrchr(line, ':');
-
-		line[strcspn(line, "\n")] = '\0';
-		if (path && !strncmp(line, "0::", 3))
-			n = cgroup_left("/sys/fs/cgroup", path + 1,
-					"memory.max", "memory.current");
-		else if (path && strstr(line, ":memory:"))
-			n = cgroup_left("/sys/fs/cgroup/memory", path + 1,
-					"memory.limit_in_bytes",
-					"memory.usage_in_bytes");
-		else
-			continue;
-		if (n < left) {
-			left = n;
-			*what = "the memory cgroup's limit";
-		}
-	}
-	if (f)
-		fclose(f);
-	return left;
-}
-
-/*
  * conntrack - how many connections are tracked in this network namespace, and
  * how many may be; false where the kernel does not track
  */
@@ -162,16 +95,21 @@ static void check_buckets(uint64_t count)
 		       now + count + count / 10);
 }
 
-/* check_memory - out of it, the kernel ends some process */
+/*
+ * check_memory - that many connections, of @each bytes
+ *
+ * Out of memory, the kernel ends some process, not always this one.
+ */
 static void check_memory(uint64_t count, uint64_t each)
 {
-	const char *what;
-	uint64_t left = memory_left(&what);
+	uint64_t kb;
 
-	if (count > left / each)
+	if (find_number("/proc/meminfo", "MemAvailable:", ":", &kb) &&
+	    count > kb * 1024 / each)
 		refuse("%" PRIu64 " connections take the kernel some %" PRIu64
-		       " MiB, and %s leaves %" PRIu64 " MiB (make -n smaller)",
-		       count, count * each >> 20, what, left >> 20);
+		       " MiB, and MemAvailable leaves %" PRIu64
+		       " MiB (make -n smaller)",
+		       count, count * each >> 20, kb >> 10);
 }
 
 /* check_room - for @count connections, that are held or closed; or exit 1 */

@@ -8,6 +8,8 @@
 
 #include "net.h"
 
+#include <signal.h>
+
 /*
  * How long to wait for what takes microseconds, in seconds.  A lost SYN comes
  * again after one (RFC 6298, 2.1), a lost FIN after 0.2.
@@ -133,16 +135,17 @@ static inline int tcp_state_of(const struct addr *local,
 
 /*
  * await_closed - wait until @fd is in TCP_CLOSE, for WAIT_S at most
+ * @stop: ends the wait when it is set; or NULL
  *
  * A socket whose descriptor is open is in TCP_CLOSE from the moment at which
  * the kernel has taken it out of its table (tcp_set_state() unhashes first).
  * After the passive close: its FIN was acknowledged, LAST-ACK is over.  After
  * the active close: a timewait socket has taken its place (tcp_time_wait()).
- * Then getpeername() gives ENOTCONN (inet_getname()).
+ * Then getpeername() gives ENOTCONN (inet_getname()), nearly always at once.
  *
- * Returns 0 or an errno value: EINTR after a signal, ETIMEDOUT.
+ * Returns 0 or an errno value.
  */
-static inline int await_closed(int fd)
+static inline int await_closed(int fd, const volatile sig_atomic_t *stop)
 {
 	const struct timespec nap = {.tv_nsec = 50000};
 	struct addr peer;
@@ -153,8 +156,9 @@ static inline int await_closed(int fd)
 			end = now_ns() + WAIT_S * INT64_C(1000000000);
 		else if (now_ns() >= end)
 			return ETIMEDOUT;
-		if (nanosleep(&nap, NULL))
-			return errno;
+		if (stop && *stop)
+			return EINTR;
+		nanosleep(&nap, NULL);
 	}
 	return errno == ENOTCONN ? 0 : errno;
 }
