@@ -103,30 +103,26 @@ static const char *closer(const struct rtest *t)
 }
 
 /*
- * json_line - an event with its members, in pairs of a name and a value; NULL
- * for a value is null, NULL for a name ends the list
+ * json_line - an event with its members
+ * @members: pairs of a name and a value, NULL is null; NULL for a name ends
+ *	     them
  * @rest: more members, as JSON
  */
 static void json_line(const struct rtest *t, const char *event,
-		      const char *rest, ...)
+		      const char *const *members, const char *rest)
 {
-	const char *name, *value;
-	va_list ap;
-
 	printf("{\"event\":\"%s\"", event);
-	va_start(ap, rest);
-	while ((name = va_arg(ap, const char *))) {
-		printf(",\"%s\":", name);
-		value = va_arg(ap, const char *);
-		if (value)
-			json_string(stdout, value);
+	for (; members[0]; members += 2) {
+		printf(",\"%s\":", members[0]);
+		if (members[1])
+			json_string(stdout, members[1]);
 		else
 			printf("null");
 	}
-	va_end(ap);
 	printf("%s,\"t\":%.6f}\n", rest, seconds_since(t->start));
 	flush_stdout();
 }
+#define PAIRS(...) ((const char *const[]){__VA_ARGS__, NULL})
 
 /*
  * event - report a step of the connection; people get "connecting..." alone
@@ -137,9 +133,10 @@ static void event(const struct rtest *t, const char *name, int fd)
 	if (t->quiet)
 		return;
 	if (t->json) {
-		json_line(t, name, ",\"bytes\":0", "local", t->client_str,
-			  "peer", t->server_str, "state",
-			  state_name(tcp_state(fd)), NULL);
+		json_line(t, name,
+			  PAIRS("local", t->client_str, "peer", t->server_str,
+				"state", state_name(tcp_state(fd))),
+			  ",\"bytes\":0");
 	} else if (!strcmp(name, "connecting")) {
 		printf("connecting...\n");
 		flush_stdout();
@@ -152,8 +149,10 @@ static void banner(const struct rtest *t)
 	if (t->quiet)
 		return;
 	if (t->json) {
-		json_line(t, "listening", "", "local", t->server_str, "closer",
-			  closer(t), "state", "LISTEN", NULL);
+		json_line(t, "listening",
+			  PAIRS("local", t->server_str, "closer", closer(t),
+				"state", "LISTEN"),
+			  "");
 	} else {
 		printf("Will initiate %s close\n", closer(t));
 		flush_stdout();
@@ -171,8 +170,10 @@ static void summary(const struct rtest *t)
 			 ",\"connections\":%ld,\"failures\":%ld"
 			 ",\"per_second\":%.0f,\"bytes\":0",
 			 t->done, t->failures, rate);
-		json_line(t, "summary", counts, "local", t->client_str, "peer",
-			  t->server_str, "closer", closer(t), NULL);
+		json_line(t, "summary",
+			  PAIRS("local", t->client_str, "peer", t->server_str,
+				"closer", closer(t)),
+			  counts);
 	} else {
 		printf("%ld connection%s, %ld failure%s; the %s closed first; "
 		       "%.3f s, %.0f/s\n",
@@ -242,9 +243,11 @@ static void report_failure(const struct rtest *t, const char *call, int err)
 		report_state("socket", &t->server, &t->client, true);
 	}
 	if (!t->quiet && t->json)
-		json_line(t, "failed", ",\"bytes\":0", "call", call, "local",
-			  t->client_str, "peer", t->server_str, "errno",
-			  errno_name(err), "state", state, NULL);
+		json_line(t, "failed",
+			  PAIRS("call", call, "local", t->client_str, "peer",
+				t->server_str, "errno", errno_name(err),
+				"state", state),
+			  ",\"bytes\":0");
 }
 
 /*
@@ -271,7 +274,8 @@ static void explain(const struct rtest *t)
 		 sandbox_command(), is_installed() ? "rtest" : "./rtest",
 		 (unsigned int)addr_port(&t->server));
 	if (t->json)
-		json_line(t, "note", "", "text", why, "command", command, NULL);
+		json_line(t, "note", PAIRS("text", why, "command", command),
+			  "");
 	else
 		printf("%s; for the article's outcome: %s\n", why, command);
 	flush_stdout();

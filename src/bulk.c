@@ -249,8 +249,8 @@ static int begin(struct bulk *b, const struct addr *local)
 	return -1;
 }
 
-/* one - one connection; false after the error line, or a signal */
-static bool one(struct bulk *b)
+/* make_one - one connection; false after the error line, or a signal */
+static bool make_one(struct bulk *b)
 {
 	const struct addr *local = local_end(b, b->made);
 	struct talk *t = &b->cl->talk;
@@ -407,7 +407,7 @@ int bulk(struct client *cl)
 	stay_on_cpu();
 	b.start = now_ns();
 	b.tell_at = b.start + 200000000;
-	while (!talk_stop && (!t->count || b.made < t->count) && one(&b))
+	while (!talk_stop && (!t->count || b.made < t->count) && make_one(&b))
 		if (b.made % 64 == 0)
 			progress(&b);
 	if (b.told)

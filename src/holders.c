@@ -87,7 +87,7 @@ static size_t look_into(long pid, struct row **want, size_t n, size_t missing)
 		link[len > 0 ? len : 0] = '\0';
 		if (sscanf(link, "socket:[%u]", &key.inode) != 1)
 			continue;
-		hit = bsearch(&keyp, want, n, sizeof(*want), by_inode);
+		hit = bsearch(&keyp, want, n, sizeof(struct row *), by_inode);
 		if (!hit || (*hit)->pid)
 			continue;
 		if (!found++) {
@@ -111,7 +111,7 @@ static size_t look_into(long pid, struct row **want, size_t n, size_t missing)
  */
 void find_holders(struct rows *rows)
 {
-	struct row **want = calloc(rows->n + 1, sizeof(*want));
+	struct row **want = calloc(rows->n + 1, sizeof(struct row *));
 	size_t n = 0, found = 0;
 	struct dirent *entry;
 	DIR *proc;
@@ -121,17 +121,18 @@ void find_holders(struct rows *rows)
 	for (size_t i = 0; i < rows->n; i++)
 		if (rows->at[i].inode)
 			want[n++] = &rows->at[i];
-	qsort(want, n, sizeof(*want), by_inode);
+	qsort(want, n, sizeof(struct row *), by_inode);
 	/* Without /proc they are as those of another user. */
-	proc = n ? opendir("/proc") : NULL;
-	while (proc && found < n && (entry = readdir(proc))) {
-		char *rest;
-		long pid = strtol(entry->d_name, &rest, 10);
+	proc = opendir("/proc");
+	if (proc) {
+		while (found < n && (entry = readdir(proc))) {
+			char *rest;
+			long pid = strtol(entry->d_name, &rest, 10);
 
-		if (pid > 0 && !*rest)
-			found += look_into(pid, want, n, n - found);
-	}
-	if (proc)
+			if (pid > 0 && !*rest)
+				found += look_into(pid, want, n, n - found);
+		}
 		closedir(proc);
+	}
 	free(want);
 }

@@ -248,13 +248,12 @@ static void print_range(struct range *range, const struct question *q)
 	for (size_t i = 0; i < 2 * STATES; i++)
 		if (best[i / 2][i % 2].count)
 			print_row(&best[i / 2][i % 2], &as_groups);
-	free(range->tuples.at);
 }
 
 int main(int argc, char **argv)
 {
 	static struct question q;
-	static struct heap heap = {.q = &q};
+	static struct heap heap = {.q = &q, .groups.last = &heap.groups.first};
 
 	prog_name = "peek";
 	parse(&q, argc, argv);
@@ -278,11 +277,8 @@ int main(int argc, char **argv)
 				print_row(r, &q);
 		}
 	}
-	for (size_t i = 0; i < heap.groups.rows.n; i++)
-		print_row(&heap.groups.rows.at[i], &q);
+	for (const struct row *r = heap.groups.first; r; r = r->next)
+		print_row(r, &q);
 	flush_stdout();
-	free(heap.rows.at);
-	free(heap.groups.rows.at);
-	free(heap.groups.slot);
 	return EXIT_DONE;
 }

@@ -46,8 +46,9 @@ struct kind {
 struct row {
 	struct kind kind;
 	struct end peer;
-	int64_t left; /* ms; -1: no timewait socket */
-	size_t count; /* so many of the kind */
+	int64_t left;	  /* ms; -1: no timewait socket */
+	size_t count;	  /* in a group: so many of the kind */
+	struct row *next; /* in a group */
 	uint32_t recvq, sendq;
 	uint32_t inode; /* 0: no process holds it */
 	long pid;	/* 0: unknown */
@@ -59,11 +60,10 @@ struct rows {
 	size_t n, room;
 };
 
-/* Rows that differ in their kind, and where to find one: at a hash of it. */
+/* One row for each kind, in the order in which they were found. */
 struct groups {
-	struct rows rows;
-	size_t *slot; /* the row's number and one; 0: empty */
-	size_t slots; /* a power of two */
+	void *tree; /* tsearch(3) */
+	struct row *first, **last;
 };
 
 /* Which sockets are wanted. */
@@ -103,7 +103,7 @@ struct heap {
 
 /* sockdiag.c */
 bool is_wanted(const struct span *span, const struct row *r);
-struct row *group(struct groups *g, const struct row *r);
+void group(struct groups *g, const struct row *r);
 void read_reserved(struct range *range);
 void ask_kernel(struct heap *heap);
 

@@ -8,6 +8,7 @@
 #include <linux/inet_diag.h>
 #include <linux/netlink.h>
 #include <linux/sock_diag.h>
+#include <search.h>
 
 /* same_addr - whether it is that address; an interface counts if known */
 static bool same_addr(const struct end *end, const struct in6_addr *ip,
@@ -55,65 +56,39 @@ static void keep(struct rows *rows, const struct row *r)
 	rows->at[rows->n++] = *r;
 }
 
-/* hash - FNV-1a over the words of a kind, which has no holes */
-static size_t hash(const struct kind *kind)
+static int by_kind(const void *a, const void *b)
 {
-	uint32_t words[sizeof(*kind) / sizeof(uint32_t)];
-	uint64_t h = 14695981039346656037U;
+	const struct row *x = a, *y = b;
 
-	memcpy(words, kind, sizeof(words));
-	for (size_t i = 0; i < sizeof(words) / sizeof(*words); i++)
-		h = (h ^ words[i]) * 1099511628211U;
-	return (size_t)(h ^ h >> 32);
-}
-
-/* slot_of - where a row of this kind is, or would be */
-static size_t *slot_of(const struct groups *g, const struct kind *kind)
-{
-	size_t i = hash(kind);
-
-	for (;; i++) {
-		size_t *slot = &g->slot[i & (g->slots - 1)];
-
-		if (!*slot ||
-		    !memcmp(&g->rows.at[*slot - 1].kind, kind, sizeof(*kind)))
-			return slot;
-	}
+	return memcmp(&x->kind, &y->kind, sizeof(x->kind));
 }
 
 /*
- * group - put a socket to those of its kind, and return these, as the one with
- * the longest time left
+ * group - count a socket with those of its kind, which are shown as the one
+ * with the longest time left
  */
-struct row *group(struct groups *g, const struct row *r)
+void group(struct groups *g, const struct row *r)
 {
-	struct row *first;
-	size_t *slot;
+	struct row *new, **known = tfind(r, &g->tree, by_kind);
 
-	if (2 * g->rows.n >= g->slots) {
-		free(g->slot);
-		g->slots = g->slots ? 2 * g->slots : 64;
-		g->slot = calloc(g->slots, sizeof(*g->slot));
-		if (!g->slot)
-			die_errno("%zu sockets", g->rows.n);
-		for (size_t i = 0; i < g->rows.n; i++)
-			*slot_of(g, &g->rows.at[i].kind) = i + 1;
+	if (known) {
+		(*known)->count++;
+		if (r->left > (*known)->left) {
+			(*known)->peer = r->peer;
+			(*known)->left = r->left;
+		}
+		return;
 	}
-	slot = slot_of(g, &r->kind);
-	if (!*slot) {
-		keep(&g->rows, r);
-		*slot = g->rows.n;
-		first = &g->rows.at[g->rows.n - 1];
-		first->count = 1;
-		return first;
-	}
-	first = &g->rows.at[*slot - 1];
-	if (r->left > first->left) {
-		first->peer = r->peer;
-		first->left = r->left;
-	}
-	first->count++;
-	return first;
+	new = malloc(sizeof(*new));
+	if (!new)
+		die_errno("memory for a socket");
+	*new = *r;
+	new->count = 1;
+	new->next = NULL;
+	if (!tsearch(new, &g->tree, by_kind))
+		die_errno("memory for a socket");
+	*g->last = new;
+	g->last = &new->next;
 }
 
 /* --- a range of ports --------------------------------------------------- */
