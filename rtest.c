@@ -365,9 +365,10 @@ static void *serve(void *arg)
 
 	for (;;) {
 		fd = accept_client(t);
-		atomic_store(&t->accepted, fd);
 		if (!t->server_first)
 			err = read_fin(fd);
+		/* Before the FIN that tells the client that it may use it. */
+		atomic_store(&t->accepted, fd);
 		if (!err && shutdown(fd, SHUT_WR))
 			err = errno;
 		if (err) {
