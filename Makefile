@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 # Makefile - builds the six programs, tests and installs the toolkit
 #
 # `cc -o rtest rtest.c -lpthread` builds rtest as well.  CC, CPPFLAGS, CFLAGS,
@@ -13,15 +14,18 @@ SHELL = /bin/sh
 WARNINGS = -Wall -Wextra -Wpedantic -Wshadow
 # What the user sets comes last, and leaves the language alone.
 libs = -lpthread $(LDLIBS)
-build_flags = -std=gnu11 $(WARNINGS) $(CPPFLAGS) $(CFLAGS)
+# musl-gcc does not look where the kernel's headers are.
+kernel_headers = $(if $(findstring musl,$(CC)),$(addprefix -idirafter ,/usr/include \
+	/usr/include/$(shell uname -m)-linux-gnu))
+build_flags = -std=gnu11 $(WARNINGS) $(kernel_headers) $(CPPFLAGS) $(CFLAGS)
 programs = rtest server client wire forge peek
 # A program is linked from these, each a .c file.
 rtest_parts = rtest
-server_parts = server
-client_parts = client
+server_parts = server src/conversation src/hear src/events src/talk src/options src/relay
+client_parts = client src/conversation src/hear src/events src/talk src/options src/ends src/bulk src/room src/search src/ages
 wire_parts = src/wire
 forge_parts = src/forge
-peek_parts = src/peek
+peek_parts = src/peek src/sockdiag src/holders
 tests := $(wildcard tests/*.t)
 c_files = $(wildcard *.c src/*.c tests/*.c tests/bench/*.c tests/fuzz/*.c)
 benches = $(patsubst %.c,%,$(wildcard tests/bench/*.c))
@@ -31,12 +35,22 @@ all: $(programs) ## build the programs (the default)
 linked = $(CC) $(build_flags) $(sanitizer) $(LDFLAGS) -o $@ $(filter %.o,$^) $(libs)
 .SECONDEXPANSION:
 
-$(programs): $$(patsubst %,build/plain/%.o,$$($$@_parts)) Makefile
+$(programs): $$(patsubst %,build/plain/%.o,$$($$@_parts)) build/flags
 	$(linked)
 
-build/plain/%.o build/asan/%.o build/tsan/%.o: %.c Makefile
+# A rule each: one pattern rule with three targets would make all of them at once.
+define objects
+build/$(1)/%.o: %.c Makefile build/flags
+	@mkdir -p $$(@D)
+	$$(CC) $$(build_flags) $$(sanitizer) -MMD -MP -c -o $$@ $$<
+endef
+$(foreach kind,plain asan tsan,$(eval $(call objects,$(kind))))
+
+# Another compiler, or other flags, and all is built again.
+flags = printf '%s\n' '$(subst ','\'',$(CC) $(build_flags) $(LDFLAGS) $(libs))'
+build/flags: always
 	@mkdir -p $(@D)
-	$(CC) $(build_flags) $(sanitizer) -MMD -MP -c -o $@ $<
+	@$(flags) | cmp -s - $@ || $(flags) >$@
 
 -include $(wildcard build/*/*.d build/*/src/*.d)
 
@@ -78,10 +92,10 @@ build/asan/%: sanitizer = -fsanitize=address,undefined -fno-sanitize-recover=all
 	-fno-omit-frame-pointer
 build/tsan/%: sanitizer = -fsanitize=thread
 
-$(programs:%=build/asan/%): $$(patsubst %,build/asan/%.o,$$($$(@F)_parts)) Makefile
+$(programs:%=build/asan/%): $$(patsubst %,build/asan/%.o,$$($$(@F)_parts)) build/flags
 	$(linked)
 
-$(programs:%=build/tsan/%): $$(patsubst %,build/tsan/%.o,$$($$(@F)_parts)) Makefile
+$(programs:%=build/tsan/%): $$(patsubst %,build/tsan/%.o,$$($$(@F)_parts)) build/flags
 	$(linked)
 
 # Rewrites docs/findings.md, and the table in the README, from a run on this
@@ -98,7 +112,7 @@ findings: all ## write the verdicts of this kernel into the documents
 bench: all $(benches) ## measure the programs' own speed
 	RTEST_BIN='$(RTEST_BIN)' tests/bench/run $(BENCHFLAGS)
 
-$(benches): %: %.c $(wildcard src/*.h) Makefile
+$(benches): %: %.c $(wildcard src/*.h) build/flags
 	$(CC) $(build_flags) -I. $(LDFLAGS) -o $@ $< $(libs)
 
 fuzz: all ## feed wire hostile input
@@ -120,7 +134,7 @@ commands = $(notdir $(wildcard scripts/lab scripts/sandbox scripts/why))
 # peek is for why alone.
 on_path = rtest $(addprefix rtest-,$(filter-out rtest peek,$(programs)) $(commands))
 pages = $(on_path:%=docs/man/%.1)
-documents = README.md $(wildcard docs/*.md)
+documents = LICENSE README.md $(wildcard docs/*.md)
 
 # make_folder makes a folder, with those above it, and writes each that was not
 # there into the file $$made: uninstall removes those and no others.
@@ -170,7 +184,7 @@ uninstall: ## remove what install made, and the folders if they are empty
 version = $(shell sed -n 's/^\#define RTEST_VERSION "\(.*\)"/\1/p' src/net.h)
 name = rtest-$(version)
 tarball = $(name).tar.gz
-dist_files = .ci .clang-format .gitignore .shellcheckrc Makefile README.md \
+dist_files = .ci .clang-format .gitignore .shellcheckrc LICENSE Makefile README.md \
 	$(wildcard *.c) src debian docs scripts tests
 
 # What is committed; where there is no git, what is here.
@@ -216,5 +230,5 @@ clean: ## remove what was built
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 12
 
-.PHONY: all demo check lint sanitize sanitize-asan sanitize-tsan findings bench \
+.PHONY: all always demo check lint sanitize sanitize-asan sanitize-tsan findings bench \
 	fuzz install uninstall dist deb clean help

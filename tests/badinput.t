@@ -48,13 +48,17 @@ usage "PORT is missing" "$server"
 usage "PORT is missing" "$server" -A
 usage "ADDR and PORT are wanted" "$client"
 usage "ADDR and PORT are wanted" "$client" 80
+usage "ADDR and PORT are two words: 'server 127.0.0.1 8080'" "$server" 127.0.0.1:8080
+usage "ADDR and PORT are two words: 'client ::1 8080'" "$client" '[::1]:8080'
+usage "ADDR and PORT are wanted" "$client" here
+usage "--ages wants a value" "$client" 127.0.0.1 80 --ages
 usage "one ADDR and one PORT, not also '3'" "$server" 127.0.0.1 80 3
 usage "one ADDR and one PORT, not also 'x'" "$client" 127.0.0.1 80 x
 for prog in "$server" "$client"; do
 	usage "unknown option '-Z'" "$prog" -Z 127.0.0.1 80
 	usage "unknown option '--nonsense'" "$prog" --nonsense 127.0.0.1 80
 	usage "unknown option '--help=me'" "$prog" --help=me 127.0.0.1 80
-	usage "option -m wants a value" "$prog" 127.0.0.1 80 -m
+	usage "-m wants a value" "$prog" 127.0.0.1 80 -m
 	usage "-x wants a text" "$prog" -x '' 127.0.0.1 80
 	for seconds in x '' -1 1e3 1.x 86401 0.5s .; do
 		usage "-w wants seconds from 0 to 86400, not '$seconds'" \
@@ -140,6 +144,37 @@ fi
 run env ASAN_OPTIONS=detect_leaks=0 bash -c 'ulimit -n 4; exec "$@"' - "$server" 7004
 is "no descriptor free: one line" "1||1" "$status|$out|$(grep -c '' "$tmp/.err")"
 like "with its errno" "^server: .*\[EMFILE\]$" "$err"
+
+# A connection that has gone while it waited is no failure: the libc's accept4()
+# is replaced, because loopback cannot be made to do it.
+cat >"$tmp/aborted.c" <<'END'
+#define _GNU_SOURCE
+#include <errno.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+int accept4(int fd, struct sockaddr *sa, socklen_t *len, int flags)
+{
+	static int calls;
+	if (calls++)
+		return syscall(SYS_accept4, fd, sa, len, flags);
+	errno = ECONNABORTED;
+	return -1;
+}
+END
+if [ "$(nm -D "$server" 2>/dev/null | grep -cE '__[at]san_init')" != 0 ]; then
+	skip "accept() gives ECONNABORTED" "the sanitizer wants to be first"
+elif gcc -shared -fPIC -o "$tmp/aborted.so" "$tmp/aborted.c" 2>"$tmp/err"; then
+	LD_PRELOAD=$tmp/aborted.so "$server" -j -d 7008 >"$tmp/s.out" 2>"$tmp/s.err" </dev/null &
+	pid=$!
+	until_true 30 grep -q listening "$tmp/s.out"
+	run "$client" -c 127.0.0.1 7008
+	wait "$pid"
+	is "accept() gives ECONNABORTED: the next connection is served" \
+		"0||1" "$?|$(<"$tmp/s.err")|$(grep -c '"accepted"' "$tmp/s.out")"
+else
+	skip "accept() gives ECONNABORTED" "no gcc here"
+fi
 
 # --- stdout that cannot be written ---------------------------------------------------
 

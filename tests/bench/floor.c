@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /*
  * floor - the least that a reconnect over one fixed four-tuple costs here
  *

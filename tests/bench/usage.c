@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /*
  * usage - what a command costs, by the kernel's accounts
  *

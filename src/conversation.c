@@ -1,0 +1,457 @@
+// SPDX-License-Identifier: MIT
+/*
+ * conversation.c - one connection: its pauses, what is said and heard on it,
+ * and who closes it, when and how
+ */
+#include "conversation.h"
+
+/* conv_takes_stdin - there are bytes of stdin for this conversation */
+static bool conv_takes_stdin(const struct talk *t, const struct conv *c)
+{
+	return t->stdin_to == c && t->stdin_done < t->stdin_len;
+}
+
+/* conv_may_speak - its turn to say -B and -m has come */
+static bool conv_may_speak(const struct talk *t, const struct conv *c)
+{
+	return t->speaks_first || c->heard;
+}
+
+/* conv_arm_for - have epoll wait for these events on the socket; 0: for none */
+void conv_arm_for(struct talk *t, struct conv *c, uint32_t events)
+{
+	struct epoll_event ev = {.events = events, .data.ptr = c};
+	int op = EPOLL_CTL_MOD;
+
+	if (events == c->armed)
+		return;
+	if (!c->armed)
+		op = EPOLL_CTL_ADD;
+	else if (!events)
+		op = EPOLL_CTL_DEL;
+	if (epoll_ctl(t->epfd, op, c->fd, &ev))
+		die_errno("epoll_ctl");
+	c->armed = events;
+}
+
+/*
+ * conv_arm - have epoll wait for what the conversation waits for
+ *
+ * Level-triggered; so what stays true without being dealt with must not be
+ * waited for: EPOLLHUP, once both FINs are there, and everything in a pause.
+ */
+void conv_arm(struct talk *t, struct conv *c)
+{
+	uint32_t events = 0;
+
+	if (c->phase == CONV_CONNECTING)
+		events = EPOLLOUT;
+	else if ((c->phase == CONV_TALKING || c->phase == CONV_LEAVING) &&
+		 !(c->eof && c->fin_sent))
+		events = EPOLLERR;
+	if (c->phase == CONV_TALKING && !c->eof)
+		events |= EPOLLIN;
+	if (c->phase == CONV_TALKING &&
+	    ((!c->said && conv_may_speak(t, c)) || conv_takes_stdin(t, c)))
+		events |= EPOLLOUT;
+	conv_arm_for(t, c, events);
+}
+
+/* conv_forget - close() without a word; the memory stays */
+void conv_forget(struct talk *t, struct conv *c)
+{
+	talk_timer_stop(c);
+	ring_del(&c->all);
+	t->open--;
+	if (c->phase == CONV_CONNECTING)
+		t->connecting--;
+	if (t->stdin_to == c)
+		t->stdin_to = NULL;
+	close(c->fd);
+}
+
+/* conv_drop - close() without a word, and forget the conversation */
+static void conv_drop(struct talk *t, struct conv *c)
+{
+	conv_forget(t, c);
+	free(c);
+}
+
+/* conv_close - close() and tell it */
+static void conv_close(struct talk *t, struct conv *c)
+{
+	struct conv was = *c;
+
+	/*
+	 * LAST-ACK has to end first: after close() nobody could ask, and a
+	 * connect() from the same port would fail for its sake.
+	 */
+	if (t->in_a_row && c->eof && !c->fin_sent && !shutdown(c->fd, SHUT_WR))
+		await_closed(c->fd, &talk_stop);
+	conv_drop(t, c);
+	TELL(t, "closed", .local = &was.local, .peer = &was.peer,
+	     .bytes = &was.received, .sent = &was.sent);
+}
+
+/* conv_take - @n bytes have come, in t->buf */
+static void conv_take(struct talk *t, struct conv *c, size_t n)
+{
+	uint64_t bytes = n;
+
+	c->received += n;
+	if (t->rounds == 1)
+		TELL(t, "data", .local = &c->local, .peer = &c->peer,
+		     .bytes = &bytes, .data = t->buf, .data_len = n);
+	if (!t->json)
+		talk_out(t->buf, n);
+	if (t->hear)
+		conv_hear(t, c, t->buf, n);
+}
+
+/*
+ * conv_broken - a call on the conversation has failed for good
+ *
+ * Linux keeps what had arrived before an RST, so it is read and counted
+ * first.  Where that reading ends in an error, that is the cause.  Ends the
+ * conversation; only -H keeps the socket.
+ */
+static void conv_broken(struct talk *t, struct conv *c, const char *call,
+			int err)
+{
+	ssize_t n;
+
+	while ((n = recv(c->fd, t->buf, sizeof(t->buf), 0)) > 0)
+		conv_take(t, c, (size_t)n);
+	if (n < 0 && errno != EAGAIN && errno != EINTR) {
+		call = "read";
+		err = errno;
+	}
+	FAIL(t, call, err, .local = &c->local, .peer = &c->peer,
+	     .bytes = &c->received);
+	if (!t->hold) {
+		conv_close(t, c);
+		return;
+	}
+	talk_timer_stop(c);
+	c->phase = CONV_BROKEN;
+	conv_arm(t, c);
+}
+
+/* conv_eof - the peer's FIN has come */
+void conv_eof(struct talk *t, struct conv *c)
+{
+	c->eof = true;
+	talk_timer_stop(c);
+	TELL(t, "eof", .local = &c->local, .peer = &c->peer,
+	     .bytes = &c->received);
+	if (conv_unheard(t, c)) {
+		char addr[ADDR_STRLEN];
+
+		fprintf(stderr, "%s: %s closed and did not say '%s' (-x)\n",
+			prog_name, addr_str(&c->peer, addr), t->hear);
+		TELL(t, "unheard", .local = &c->local, .peer = &c->peer,
+		     .data = t->hear, .data_len = strlen(t->hear));
+		t->status = EXIT_REFUSED;
+	}
+	if (!c->heard)
+		c->heard = c->said = true; /* nothing more will be */
+}
+
+/*
+ * conv_read - read once.  After the peer's FIN read() gives 0 for ever, and
+ * an error (the RST that answered our data, say) shows in SO_ERROR alone.
+ *
+ * Returns false if the conversation has ended.
+ */
+static bool conv_read(struct talk *t, struct conv *c)
+{
+	ssize_t n;
+
+	if (c->eof) {
+		int err = socket_error(c->fd);
+
+		conv_broken(t, c, "write", err ? err : EPIPE);
+		return false;
+	}
+	n = recv(c->fd, t->buf, sizeof(t->buf), 0);
+	if (n > 0) {
+		conv_take(t, c, (size_t)n);
+	} else if (n == 0) {
+		conv_eof(t, c);
+	} else if (errno != EAGAIN && errno != EINTR) {
+		conv_broken(t, c, "read", errno);
+		return false;
+	}
+	return true;
+}
+
+/*
+ * conv_write - send once: the filler of -B, then -m's text, then stdin
+ *
+ * Returns false if the conversation has ended.
+ */
+static bool conv_write(struct talk *t, struct conv *c)
+{
+	const char *p = t->filler_buf;
+	size_t len = sizeof(t->filler_buf);
+	ssize_t n;
+
+	if (c->filler_left) {
+		if (len > c->filler_left)
+			len = (size_t)c->filler_left;
+	} else if (!c->said) {
+		p = t->say + c->say_done;
+		len = strlen(p);
+	} else {
+		p = t->stdin_buf + t->stdin_done;
+		len = t->stdin_len - t->stdin_done;
+	}
+	n = send(c->fd, p, len, MSG_NOSIGNAL);
+	if (n < 0) {
+		if (errno == EAGAIN || errno == EINTR)
+			return true;
+		conv_broken(t, c, "write", errno);
+		return false;
+	}
+	c->sent += (uint64_t)n;
+	if (c->filler_left)
+		c->filler_left -= (uint64_t)n;
+	else if (!c->said)
+		c->say_done += (size_t)n;
+	else
+		t->stdin_done += (size_t)n;
+	if (!c->said && !c->filler_left && !(t->say && t->say[c->say_done])) {
+		c->said = true;
+		if (conv_last_round(t, c))
+			TELL(t, "sent", .local = &c->local, .peer = &c->peer,
+			     .bytes = &c->sent);
+	}
+	return true;
+}
+
+/* conv_plain_close - with -c: close() alone sends what ends the connection */
+static bool conv_plain_close(const struct talk *t)
+{
+	return t->linger == 0 || t->pause[CONV_T_FIN] == 0;
+}
+
+/* conv_fin_due - is it time for shutdown(SHUT_WR)? */
+static bool conv_fin_due(const struct talk *t, const struct conv *c)
+{
+	if (c->fin_sent || !c->said || !conv_last_round(t, c))
+		return false;
+	if (t->close_first)
+		return c->heard && !conv_plain_close(t);
+	return t->half_close && conv_may_speak(t, c) &&
+	       (!t->takes_stdin || t->stdin_eof) && !conv_takes_stdin(t, c);
+}
+
+/* conv_close_due - is it time for close()? */
+static bool conv_close_due(const struct talk *t, const struct conv *c)
+{
+	if (t->hold || !c->said || conv_takes_stdin(t, c))
+		return false;
+	if (c->eof)
+		return true;
+	if (!c->heard)
+		return false;
+	if (t->close_first)
+		return conv_plain_close(t);
+	return t->takes_stdin && t->stdin_eof && !t->half_close;
+}
+
+/*
+ * conv_advance - do what is due after something has happened
+ *
+ * With -c the order is shutdown(), read until the peer's FIN, close().  So
+ * the socket stays a full one until that FIN is there: had close() come first,
+ * the FIN could arrive while FIN-WAIT-2 is handed to tcp_time_wait() and be
+ * lost (tcp_rcv_state_process(): "We could lose such FIN otherwise").
+ */
+void conv_advance(struct talk *t, struct conv *c)
+{
+	if (c->phase == CONV_TALKING)
+		conv_next_round(t, c);
+	if (c->phase == CONV_TALKING && conv_fin_due(t, c)) {
+		if (shutdown(c->fd, SHUT_WR)) {
+			conv_broken(t, c, "shutdown", errno);
+			return;
+		}
+		c->fin_sent = true;
+		TELL(t, "half-closed", .local = &c->local, .peer = &c->peer);
+		if (t->close_first && !c->eof)
+			talk_timer_start(t, c, CONV_T_FIN);
+	}
+	if (c->phase == CONV_TALKING && conv_close_due(t, c)) {
+		if (!c->eof || !talk_timer_start(t, c, CONV_T_EOF)) {
+			conv_close(t, c);
+			return;
+		}
+		c->phase = CONV_LEAVING;
+	}
+	conv_arm(t, c);
+}
+
+/*
+ * conv_begin - a connection is there: pause (-P), then talk
+ */
+void conv_begin(struct talk *t, struct conv *c)
+{
+	t->connections++;
+	c->phase = CONV_PAUSED;
+	if (talk_timer_start(t, c, CONV_T_FIRST)) {
+		conv_arm(t, c);
+		return;
+	}
+	c->phase = CONV_TALKING;
+	conv_advance(t, c);
+}
+
+/* conv_add - take up a conversation for a socket; @c: all zero */
+void conv_add(struct talk *t, struct conv *c, int fd, enum conv_phase phase)
+{
+	c->fd = fd;
+	c->phase = phase;
+	c->filler_left = t->filler;
+	c->said = !t->filler && !(t->say && *t->say);
+	c->heard = !t->hear;
+	c->rounds = 1;
+	ring_add(&t->all, &c->all);
+	t->open++;
+	if (phase == CONV_CONNECTING)
+		t->connecting++;
+}
+
+/*
+ * conv_new - a conversation for a socket
+ * @phase: CONV_CONNECTING, or CONV_PAUSED before conv_begin()
+ */
+struct conv *conv_new(struct talk *t, int fd, enum conv_phase phase)
+{
+	struct conv *c = calloc(1, sizeof(*c));
+
+	if (!c)
+		die_errno("memory for a connection");
+	conv_add(t, c, fd, phase);
+	return c;
+}
+
+/*
+ * conv_source - fill in the address that the kernel takes towards @peer
+ * @local: bound to the wildcard address, with its port
+ *
+ * After a connect() that failed the socket has forgotten it.  A UDP socket
+ * asks the routing table without sending anything.
+ */
+static void conv_source(struct addr *local, const struct addr *peer)
+{
+	in_port_t port = addr_port(local);
+	struct addr source;
+	int fd;
+
+	if (!is_wildcard(local))
+		return;
+	fd = socket(peer->sa.sa_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return;
+	if (!connect(fd, &peer->sa, peer->len) && local_addr(fd, &source)) {
+		*local = source;
+		addr_set_port(local, port);
+	}
+	close(fd);
+}
+
+/*
+ * conv_connected - connect() has ended, with @err
+ *
+ * Ends the conversation if it failed.
+ */
+void conv_connected(struct talk *t, struct conv *c, int err)
+{
+	talk_timer_stop(c);
+	if (!err && !local_addr(c->fd, &c->local))
+		err = errno;
+	if (err) {
+		if (c->bound)
+			conv_source(&c->local, &c->peer);
+		FAIL(t, "connect", err, .local = c->bound ? &c->local : NULL,
+		     .peer = &c->peer);
+		conv_drop(t, c);
+		return;
+	}
+	t->connecting--;
+	c->phase = CONV_PAUSED;
+	TELL(t, "connected", .local = &c->local, .peer = &c->peer);
+	conv_begin(t, c);
+}
+
+/* conv_step - epoll has told that something can be done */
+void conv_step(struct talk *t, struct conv *c, uint32_t events)
+{
+	if (c->phase == CONV_CONNECTING) {
+		conv_connected(t, c, socket_error(c->fd));
+		return;
+	}
+	/* Read before write: send() would take the error that recv() needs. */
+	if ((events & (EPOLLIN | EPOLLERR | EPOLLHUP)) && !conv_read(t, c))
+		return;
+	if ((events & EPOLLOUT) && !conv_write(t, c))
+		return;
+	conv_advance(t, c);
+}
+
+/*
+ * conv_leave - close() after the pause of -Q, which a signal may have cut short
+ *
+ * Once both FINs are there epoll cannot wait for an error: see conv_arm().  RST
+ * in LAST-ACK leaves one in SO_ERROR (tcp_reset()), and close() says nothing.
+ */
+static void conv_leave(struct talk *t, struct conv *c)
+{
+	int err = socket_error(c->fd);
+
+	if (err)
+		conv_broken(t, c, "getsockopt", err);
+	else
+		conv_close(t, c);
+}
+
+/* conv_end - the program ends: close() as far as the conversation has come */
+void conv_end(struct talk *t, struct conv *c)
+{
+	if (c->phase == CONV_CONNECTING)
+		conv_drop(t, c);
+	else if (c->phase == CONV_LEAVING)
+		conv_leave(t, c);
+	else
+		conv_close(t, c);
+}
+
+/* conv_timeout - the pause or the deadline of a conversation is over */
+void conv_timeout(struct talk *t, struct conv *c, enum conv_timer kind)
+{
+	char peer[ADDR_STRLEN];
+
+	talk_timer_stop(c);
+	switch (kind) {
+	case CONV_T_CONNECT:
+		fprintf(stderr, "%s: connect to %s: no answer in time (-t)\n",
+			prog_name, addr_str(&c->peer, peer));
+		TELL(t, "timeout", .call = "connect",
+		     .local = c->bound ? &c->local : NULL, .peer = &c->peer);
+		t->status = EXIT_REFUSED;
+		conv_drop(t, c);
+		break;
+	case CONV_T_FIRST:
+		c->phase = CONV_TALKING;
+		conv_advance(t, c);
+		break;
+	case CONV_T_FIN:
+		TELL(t, "timeout", .call = "read", .local = &c->local,
+		     .peer = &c->peer);
+		conv_close(t, c);
+		break;
+	default:
+		conv_leave(t, c);
+	}
+}

@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * conversation.h - what server and client are made of: conversations, one for
+ * each connection, and the talk, which is all of them and what the options say
+ * of them
+ *
+ *	conversation.c	one connection: say, hear, half close, close
+ *	hear.c		what it waits to hear
+ *	events.c	what is told of it: -j, -v, errors
+ *	talk.c		sockets, timers, stdin, and the loop over all of them
+ *	options.c	the options that server and client share
+ */
+#ifndef CONVERSATION_H
+#define CONVERSATION_H
+
+#include "net.h"
+
+#include <signal.h>
+#include <sys/epoll.h>
+
+/* From linux/in.h; older libc headers lack them. */
+#ifndef IP_BIND_ADDRESS_NO_PORT
+#define IP_BIND_ADDRESS_NO_PORT 24
+#endif
+#ifndef IP_LOCAL_PORT_RANGE
+#define IP_LOCAL_PORT_RANGE 51
+#endif
+
+/* A connection waits for one thing at a time; each kind has its own pause. */
+enum conv_timer {
+	CONV_T_CONNECT, /* client -t: the deadline of connect() */
+	CONV_T_FIRST,	/* -P: before the first read or write */
+	CONV_T_EOF,	/* -Q: after the peer's FIN, before our close() */
+	CONV_T_FIN,	/* -w: for the peer's FIN, after ours */
+	CONV_TIMERS,
+};
+
+enum conv_phase {
+	CONV_CONNECTING,
+	CONV_PAUSED,  /* -P */
+	CONV_TALKING, /* until close() is due */
+	CONV_LEAVING, /* -Q */
+	CONV_BROKEN,  /* reset, and held (-H) */
+};
+
+/* A ring; its head is a conv_link too. */
+struct conv_link {
+	struct conv_link *prev, *next;
+};
+
+struct conv {
+	struct conv_link all, timer;
+	int64_t due;	/* of the timer, by now_ns() */
+	bool timed;	/* in a ring of timers */
+	bool bound;	/* client: bind() came before connect() */
+	bool said;	/* all of -B and -m is handed to the kernel */
+	bool heard;	/* all of -x has come, or there is no -x */
+	bool eof;	/* the peer's FIN has come */
+	bool fin_sent;	/* shutdown(SHUT_WR) */
+	uint32_t armed; /* what epoll waits for; 0: not in epoll */
+	enum conv_phase phase;
+	int fd;
+	uint64_t filler_left, sent, received; /* payload bytes */
+	size_t say_done, matched;
+	uint64_t rounds;  /* begun: see -r */
+	uint64_t earlier; /* times -x has come before its round */
+	struct addr local, peer;
+};
+
+struct talk {
+	bool reuseaddr, reuseport, close_first, half_close, hold, no_stdin;
+	bool verbose, json;
+	bool speaks_first; /* -m before -x (client), or after it (server) */
+	bool in_a_row;	   /* another connect() may follow each close() */
+	bool takes_stdin;  /* stdin goes to the newest conversation */
+	long linger;	   /* -L, in seconds; -1: leave SO_LINGER alone */
+	int64_t pause[CONV_TIMERS]; /* ns; -1: none, or no deadline */
+	const char *say, *hear;
+	size_t *border; /* of @hear: see conv_hear() */
+	uint64_t filler;
+	uint64_t count;	 /* -n; 0: no limit */
+	uint64_t rounds; /* -r; 0: as many as the peer likes */
+
+	int64_t started; /* now_ns() at program start */
+	int status;	 /* the exit code so far */
+	int epfd;
+	/* Deals with what epoll tells of a conversation: conv_step(). */
+	void (*step)(struct talk *, struct conv *, uint32_t events);
+	struct conv_link all; /* oldest first */
+	struct conv_link timers[CONV_TIMERS];
+	unsigned long open, connecting;
+	uint64_t connections;
+	bool stdin_eof;
+	struct conv *stdin_to; /* gets the bytes in stdin_buf */
+	size_t stdin_done, stdin_len;
+	char stdin_buf[65536];
+	char buf[262144];
+	char filler_buf[262144];
+};
+
+/* What an event tells; what is NULL or 0 is left out. */
+struct facts {
+	const char *event, *call;
+	const struct addr *local, *peer;
+	int err;
+	const uint64_t *bytes, *sent, *connections, *time_waits;
+	const char *data;
+	size_t data_len;
+};
+
+/* events.c */
+void talk_out(const char *p, size_t n);
+void tell(struct talk *t, const struct facts *f);
+void tell_failure(struct talk *t, struct facts *f);
+#define TELL(t, name, ...) tell(t, &(struct facts){.event = name, __VA_ARGS__})
+#define FAIL(t, what, why, ...) \
+	tell_failure(t, &(struct facts){.call = what, .err = why, __VA_ARGS__})
+
+/* hear.c */
+void hear_setup(struct talk *t);
+bool conv_last_round(const struct talk *t, const struct conv *c);
+void conv_next_round(struct talk *t, struct conv *c);
+void conv_hear(struct talk *t, struct conv *c, const char *p, size_t n);
+bool conv_unheard(const struct talk *t, const struct conv *c);
+
+/* conversation.c */
+void conv_arm_for(struct talk *t, struct conv *c, uint32_t events);
+void conv_arm(struct talk *t, struct conv *c);
+void conv_add(struct talk *t, struct conv *c, int fd, enum conv_phase phase);
+struct conv *conv_new(struct talk *t, int fd, enum conv_phase phase);
+void conv_begin(struct talk *t, struct conv *c);
+void conv_connected(struct talk *t, struct conv *c, int err);
+void conv_step(struct talk *t, struct conv *c, uint32_t events);
+void conv_advance(struct talk *t, struct conv *c);
+void conv_timeout(struct talk *t, struct conv *c, enum conv_timer kind);
+void conv_eof(struct talk *t, struct conv *c);
+void conv_forget(struct talk *t, struct conv *c);
+void conv_end(struct talk *t, struct conv *c);
+
+/* talk.c */
+extern volatile sig_atomic_t talk_stop; /* SIGINT or SIGTERM came */
+extern int talk_wake; /* an eventfd, readable once talk_stop is set */
+/* Level, option and its name, for talk_setsockopt(). */
+#define SOCKOPT(level, opt) level, opt, #opt
+bool talk_setsockopt(struct talk *t, int fd, int level, int opt,
+		     const char *name, uint32_t value);
+int talk_socket(struct talk *t, int family);
+bool talk_bind(struct talk *t, int fd, struct addr *local);
+bool talk_listen(struct talk *t, int fd, int backlog, const struct addr *at);
+bool talk_timer_start(struct talk *t, struct conv *c, enum conv_timer kind);
+void talk_timer_stop(struct conv *c);
+void talk_init(struct talk *t);
+void talk_setup(struct talk *t);
+bool talk_wait(struct talk *t, int64_t until);
+int talk_end(struct talk *t);
+
+static inline void ring_add(struct conv_link *head, struct conv_link *l)
+{
+	l->prev = head->prev;
+	l->next = head;
+	head->prev->next = l;
+	head->prev = l;
+}
+
+static inline void ring_del(struct conv_link *l)
+{
+	l->prev->next = l->next;
+	l->next->prev = l->prev;
+}
+
+/* options.c */
+#define TALK_OPTIONS "ATL:cw:hHdm:x:r:B:P:Q:n:vj"
+#define TALK_HELP                                                                        \
+	"Who closes, and how:\n"                                                         \
+	"  -c         close first: send all, hear -x, then shutdown(), read until\n"     \
+	"             the peer's FIN, close(). -L 0 -c: close() at once, which sends\n"  \
+	"             RST. Ignores stdin\n"                                              \
+	"  -h         half close: shutdown() when all is sent, at the end of stdin\n"    \
+	"             without -m and -B; then read until the peer's FIN, close()\n"      \
+	"  -H         hold: no close() until SIGINT or SIGTERM. Ignores stdin\n"         \
+	"  -d         do not read stdin; close() after the peer's FIN\n"                 \
+	"  -w SECS    with -c: wait SECS for the peer's FIN, then close(), which\n"      \
+	"             leaves an orphan in FIN-WAIT-2 (no limit). 0: no shutdown(),\n"    \
+	"             close() at once; unread bytes make it send RST\n"                  \
+	"  -L SECS    SO_LINGER; 0: close() sends RST; else close() may block so long\n" \
+	"  -P SECS    pause before the first read or write\n"                            \
+	"  -Q SECS    pause between the peer's FIN and close()\n"                        \
+	"\n"                                                                             \
+	"Payload:\n"                                                                     \
+	"  -m TEXT    send TEXT\n"                                                       \
+	"  -x TEXT    wait until TEXT has come; exit 1 if the peer closes before\n"      \
+	"  -B BYTES   send so many bytes, before -m's TEXT; up to 2^40\n"                \
+	"  -r ROUNDS  do -m and -x so many times on each connection (1); 0: until\n"     \
+	"             the peer closes. -j and -v report the last round alone\n"          \
+	"\n"                                                                             \
+	"Output:\n"                                                                      \
+	"  -v         report each step on stderr\n"                                      \
+	"  -j         report each step on stdout as a line of JSON, in place of the\n"   \
+	"             bytes that are received\n"                                         \
+	"  --help, --version\n"                                                          \
+	"\n"                                                                             \
+	"Sockets:\n"                                                                     \
+	"  -A         SO_REUSEADDR\n"                                                    \
+	"  -T         SO_REUSEPORT\n"
+bool talk_option(struct talk *t, int opt, const char *arg);
+void talk_check(const struct talk *t);
+
+#endif /* CONVERSATION_H */

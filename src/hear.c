@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: MIT
+/*
+ * hear.c - what a conversation waits to hear (-x), and how often (-r)
+ */
+#include "conversation.h"
+
+/* hear_setup - the table for conv_hear() */
+void hear_setup(struct talk *t)
+{
+	size_t len = strlen(t->hear), b = 0;
+
+	t->border = calloc(len, sizeof(*t->border));
+	if (!t->border)
+		die_errno("memory for -x");
+	for (size_t i = 1; i < len; i++) {
+		while (b && t->hear[i] != t->hear[b])
+			b = t->border[b - 1];
+		if (t->hear[i] == t->hear[b])
+			b++;
+		t->border[i] = b;
+	}
+}
+
+/* conv_last_round - after this one there is no other (-r) */
+bool conv_last_round(const struct talk *t, const struct conv *c)
+{
+	return t->rounds && c->rounds >= t->rounds;
+}
+
+/* conv_listens - -x may still come, for this round or a later one */
+static bool conv_listens(const struct talk *t, const struct conv *c)
+{
+	return !c->heard || !conv_last_round(t, c);
+}
+
+/* conv_heard - -x has come */
+static void conv_heard(struct talk *t, struct conv *c)
+{
+	c->heard = true;
+	if (conv_last_round(t, c))
+		TELL(t, "heard", .local = &c->local, .peer = &c->peer,
+		     .data = t->hear, .data_len = strlen(t->hear));
+}
+
+/*
+ * conv_next_round - begin another round (-r), if this one is over
+ *
+ * What a peer has said already that does not wait for its answers counts for
+ * the rounds to come; after its FIN only that counts.
+ */
+void conv_next_round(struct talk *t, struct conv *c)
+{
+	if (!c->said || !c->heard || conv_last_round(t, c) ||
+	    (c->eof && !c->earlier))
+		return;
+	c->rounds++;
+	c->said = c->heard = false;
+	c->say_done = 0;
+	if (c->earlier) {
+		c->earlier--;
+		conv_heard(t, c);
+	}
+}
+
+/*
+ * conv_hear - look for -x in what has come (Knuth, Morris, Pratt)
+ *
+ * @t->border[i] is the length of the longest proper border of the first i+1
+ * bytes of the text, so that no byte is looked at again and the text may come
+ * in any pieces.
+ */
+void conv_hear(struct talk *t, struct conv *c, const char *p, size_t n)
+{
+	size_t len = strlen(t->hear);
+
+	for (; n && conv_listens(t, c); n--, p++) {
+		/* Most of what comes is not of the text: a hundred MB of it. */
+		if (!c->matched) {
+			const char *first = memchr(p, t->hear[0], n);
+
+			if (!first)
+				return;
+			n -= (size_t)(first - p);
+			p = first;
+		}
+		while (c->matched && t->hear[c->matched] != *p)
+			c->matched = t->border[c->matched - 1];
+		if (t->hear[c->matched] == *p)
+			c->matched++;
+		if (c->matched < len)
+			continue;
+		c->matched = 0;
+		if (c->heard)
+			c->earlier++;
+		else
+			conv_heard(t, c);
+	}
+}
+
+/*
+ * conv_unheard - the peer's FIN has come, and -x was missing
+ *
+ * With -r 0 it may come between two rounds.
+ */
+bool conv_unheard(const struct talk *t, const struct conv *c)
+{
+	if (!t->hear)
+		return false;
+	if (!t->rounds)
+		return c->matched || (!c->heard && c->rounds == 1);
+	return !c->heard || c->rounds + c->earlier < t->rounds;
+}

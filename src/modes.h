@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * modes.h - client's options, and its other modes, in which both ends of the
+ * connections are in its own process: bulk.c, search.c, ages.c
+ */
+#ifndef MODES_H
+#define MODES_H
+
+#include "conversation.h"
+
+struct client {
+	struct talk talk;
+	struct addr peer;
+	struct addr local;     /* what to bind() to, if @bind */
+	bool bind;	       /* -b, -p or -l */
+	bool no_port;	       /* -N */
+	const char *from;      /* -l */
+	const char *port;      /* -b, -p */
+	const char *ages;      /* of --ages */
+	uint32_t range;	       /* -R: HI << 16 | LO, as the kernel wants it */
+	int64_t interval;      /* -i, in ns */
+	uint64_t started;      /* connections, also those that failed */
+	int64_t next_at;       /* when the next starts; -1: not yet known */
+	bool given[UINT8_MAX]; /* the options, by their letters */
+};
+
+/*
+ * A mode checks the rest of the command line, where a mistake is a usage error,
+ * and then runs until its work is done.  Each returns the exit code.
+ */
+int bulk(struct client *cl);
+int search(struct client *cl);
+int ages(struct client *cl);
+
+/* ends.c: for all three */
+void refuse(const char *fmt, ...)
+	__attribute__((format(printf, 1, 2), noreturn));
+void read_port_range(unsigned int *low, unsigned int *high);
+int blocking_socket(sa_family_t family);
+int listen_at(const struct addr *at);
+int accept_end(int listener);
+
+/* room.c: for --bulk */
+bool time_waits(uint64_t *n);
+bool conntrack(uint64_t *now, uint64_t *max);
+void check_room(uint64_t count, bool held);
+
+#endif /* MODES_H */
