@@ -38,8 +38,9 @@ enum {
 	EXIT_USAGE = 2,
 };
 
-/* The program's own name, for messages; main() sets it. */
-static const char *prog_name = "rtest";
+/* The name in messages; main() sets it.  Weak: all files of a program share it.
+ */
+__attribute__((weak)) const char *prog_name = "rtest";
 
 /* --- errors: one line on stderr, "program: what failed: why" ------------ */
 
