@@ -208,13 +208,13 @@ static void ladder_late(struct ladder *l, const struct row *r, int side)
 	struct conn *c = r->c;
 	struct end *rx = &c->end[side];
 	int was[2] = {c->end[0].state, c->end[1].state};
-	struct row fin = {.s = rx->late_segment, .c = c, .side = !side};
+	struct row late = {.s = c->late[side], .c = c, .side = !side};
 
 	rx->late = false;
-	fin.s.ns = r->s.ns;
-	gets(rx, &c->end[!side], &fin.s);
+	late.s.ns = r->s.ns;
+	gets(rx, &c->end[!side], &late.s);
 	if (rx->state != was[side])
-		ladder_draw(l, &fin, false, false, was);
+		ladder_draw(l, &late, false, false, was);
 }
 
 /* ladder_odd - a packet that is no whole segment */
@@ -342,6 +342,7 @@ static void ladder_pop(struct ladder *l)
 {
 	uint64_t i = l->head++;
 	struct row *r = &l->rows[i % LADDER_ROWS];
+	const struct segment *late;
 	struct end *tx, *rx;
 	enum arrival a;
 	int was[2];
@@ -357,12 +358,13 @@ static void ladder_pop(struct ladder *l)
 	tx = &r->c->end[r->side];
 	rx = &r->c->end[!r->side];
 	/* Links keep the order: what follows a late FIN comes after it. */
-	if (rx->late && rx->late_segment.flags & FIN &&
-	    !(r->s.flags & FIN &&
-	      fin_number(&r->s) == fin_number(&rx->late_segment)))
+	late = &r->c->late[!r->side];
+	if (rx->late && late->flags & FIN &&
+	    !(r->s.flags & FIN && fin_number(&r->s) == fin_number(late)))
 		ladder_late(l, r, !r->side);
-	if (tx->late && tx->late_segment.flags & FIN && r->s.flags & ACK &&
-	    after(r->s.ack, fin_number(&tx->late_segment)))
+	late = &r->c->late[r->side];
+	if (tx->late && late->flags & FIN && r->s.flags & ACK &&
+	    after(r->s.ack, fin_number(late)))
 		ladder_late(l, r, r->side);
 	was[0] = r->c->end[0].state;
 	was[1] = r->c->end[1].state;
@@ -379,9 +381,9 @@ static void ladder_pop(struct ladder *l)
 		gets(rx, tx, &r->s);
 	rx->late = a == LATE;
 	if (rx->late)
-		rx->late_segment = r->s;
+		r->c->late[!r->side] = r->s;
 	ladder_draw(l, r, true, a == LOST, was);
-	if (tx->late && tx->late_segment.flags & SYN)
+	if (tx->late && late->flags & SYN)
 		ladder_late(l, r, r->side);
 }
 

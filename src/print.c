@@ -147,11 +147,14 @@ void print_seconds(FILE *f, int64_t ns, int digits, int width)
 	uint64_t abs = ns < 0 ? 0 - (uint64_t)ns : (uint64_t)ns;
 	uint64_t unit = digits == 9 ? 1 : 1000;
 	char text[40];
+	int n;
 
-	snprintf(text, sizeof(text), "%s%llu.%0*llu", ns < 0 ? "-" : "",
-		 (unsigned long long)(abs / 1000000000), digits,
-		 (unsigned long long)(abs % 1000000000 / unit));
-	fprintf(f, "%*s", width, text);
+	n = snprintf(text, sizeof(text), "%s%llu.%0*llu", ns < 0 ? "-" : "",
+		     (unsigned long long)(abs / 1000000000), digits,
+		     (unsigned long long)(abs % 1000000000 / unit));
+	for (; n < width; n++)
+		putc(' ', f);
+	fputs(text, f);
 }
 
 /* --- lines -------------------------------------------------------------- */
@@ -207,21 +210,20 @@ static void print_option(FILE *f, const struct segment *s,
 static void print_options(FILE *f, const struct segment *s,
 			  const struct origin *rx)
 {
-	const char *comma = "";
 	struct option_view o;
 	uint8_t at = 0;
 	int more;
 
 	fputs(", options [", f);
 	while ((more = next_option(s, &at, &o)) > 0) {
-		fputs(comma, f);
 		print_option(f, s, rx, &o);
-		comma = ",";
+		if (at < s->opts_len || s->opts_cut)
+			putc(',', f);
 	}
 	if (s->opts_cut)
-		fprintf(f, "%s[|tcp]", comma);
+		fputs("[|tcp]", f);
 	else if (more < 0)
-		fprintf(f, "%sbad-%u", comma, o.kind);
+		fprintf(f, "bad-%u", o.kind);
 	putc(']', f);
 }
 

@@ -274,7 +274,7 @@ enum kind parse_packet(const struct packet *pkt, struct segment *s)
 	uint32_t cap = pkt->cap, wire = pkt->wire < cap ? cap : pkt->wire, n;
 	uint16_t ether;
 
-	memset(s, 0, sizeof(*s));
+	memset(s, 0, offsetof(struct segment, note) + 1);
 	s->ns = pkt->ns;
 	s->number = pkt->number;
 	if (pkt->vlan)
@@ -330,25 +330,6 @@ int next_option(const struct segment *s, uint8_t *at, struct option_view *o)
 	o->data = p + 2;
 	*at = (uint8_t)(*at + p[1]);
 	return 1;
-}
-
-/* is_option - whether @o is @kind with the length that its RFC gives it */
-bool is_option(const struct option_view *o, enum tcp_option_kind kind)
-{
-	if (o->kind != kind)
-		return false;
-	switch (kind) {
-	case OPT_MSS:
-		return o->len == 2;
-	case OPT_WSCALE:
-		return o->len == 1;
-	case OPT_TS:
-		return o->len == 8;
-	case OPT_SACK:
-		return o->len && o->len % 8 == 0;
-	default:
-		return !o->len;
-	}
 }
 
 /* --- building ----------------------------------------------------------- */

@@ -8,6 +8,8 @@
 
 #include "net.h"
 
+#include <stddef.h>
+
 enum tcp_flag {
 	FIN = 0x01,
 	SYN = 0x02,
@@ -159,6 +161,26 @@ static inline bool after(uint32_t a, uint32_t b)
 	return (int32_t)(a - b) > 0;
 }
 
+/* is_option - whether @o is @kind with the length that its RFC gives it */
+static inline bool is_option(const struct option_view *o,
+			     enum tcp_option_kind kind)
+{
+	if (o->kind != kind)
+		return false;
+	switch (kind) {
+	case OPT_MSS:
+		return o->len == 2;
+	case OPT_WSCALE:
+		return o->len == 1;
+	case OPT_TS:
+		return o->len == 8;
+	case OPT_SACK:
+		return o->len && o->len % 8 == 0;
+	default:
+		return !o->len;
+	}
+}
+
 /* xmalloc - calloc() that ends the program when memory is gone */
 static inline void *xmalloc(size_t n)
 {
@@ -172,7 +194,6 @@ static inline void *xmalloc(size_t n)
 bool link_known(uint32_t link);
 enum kind parse_packet(const struct packet *pkt, struct segment *s);
 int next_option(const struct segment *s, uint8_t *at, struct option_view *o);
-bool is_option(const struct option_view *o, enum tcp_option_kind kind);
 uint16_t sum16(uint16_t sum, const uint8_t *p, size_t len);
 size_t build_packet(uint8_t *p, const struct segment *s, bool bad_checksum);
 

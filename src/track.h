@@ -25,8 +25,7 @@ struct end {
 	uint32_t nxt;	  /* one past the last number it sent (SND.NXT) */
 	uint32_t ack;	  /* the highest ack it sent (RCV.NXT) */
 	uint32_t fin_seq; /* the number of its FIN */
-	bool late;	  /* @late_segment is still on its way to it */
-	struct segment late_segment;
+	bool late;	  /* a segment is still on its way to it */
 };
 
 /* One four-tuple, through all its incarnations. */
@@ -35,8 +34,9 @@ struct conn {
 	struct conn *before; /* it came */
 	uint32_t hash;
 	uint8_t family;
-	uint64_t last_row; /* of the ladder, plus one; 0: none */
-	struct end end[2]; /* [0]: who sent its first SYN */
+	uint64_t last_row;	/* of the ladder, plus one; 0: none */
+	struct end end[2];	/* [0]: who sent its first SYN */
+	struct segment late[2]; /* on its way to each end, if end.late */
 };
 
 #ifndef CONN_MAX /* the fuzz target makes these small */
