@@ -11,16 +11,6 @@
 . tests/fuzz/packets.bash
 ip link set lo up || exit 1
 
-# program NAME: the built program (make check names its folder), or one that is
-# built here when there is none or it is older than its source.
-program() {
-	local built=${RTEST_BIN:-.}/$1
-	if [ -x "$built" ] && [ ! "$built" -ot "$1.c" ]; then
-		printf '%s' "$built"
-	else
-		"${CC:-cc}" -O1 -o "$tmp/$1" "$1.c" -lpthread && printf '%s' "$tmp/$1"
-	fi
-}
 wire=$(program wire) && rtest=$(program rtest) || exit 1
 
 # --- words --------------------------------------------------------------------
@@ -113,6 +103,7 @@ usage_error 'an address that is none' -H 300.1.1.1
 usage_error 'count 0' -c 0
 usage_error 'seconds with letters' -t 1s
 usage_error 'a ring of no size' -B 0
+usage_error '-s, below an Ethernet segment with timestamps' -s 65 -w "$tmp/f"
 usage_error '-s, beyond the greatest' -s 262145 -w "$tmp/f"
 usage_error '-s, the default, without -w' -s 262144
 usage_error 'a snaplen without -w' -s 100
@@ -150,8 +141,8 @@ printf 'GIF89a' >"$tmp/gif"
 refused 'another kind of file' 'not a pcap file' -r "$tmp/gif"
 pcap 101 | head -c 30 | bytes >"$tmp/short"
 refused 'a header cut short' 'ends inside its header' -r "$tmp/short"
-printf '0a0d0d0a1c0000004d3c2b1a' | bytes >"$tmp/ng"
-refused 'pcapng' 'this is pcapng' -r "$tmp/ng"
+printf '1f8b0800' | bytes >"$tmp/gz"
+refused 'gzip, and what to do' 'this is gzip: zcat FILE \| wire -r -$' -r "$tmp/gz"
 pcap 147 | bytes >"$tmp/link"
 refused 'a link type that wire does not know' 'link type 147' -r "$tmp/link"
 one=$(record 1.000000 "$(ip4 $a $b "$(tcp 1234 80 S 100 0)")")
@@ -174,6 +165,8 @@ syn=$(tcp 1234 80 S 100 0 "$syn_options")
 text='10.0.0.1.1234 > 10.0.0.2.80: Flags [S], seq 100, win 512, options [mss 1460,sackOK,TS val 1 ecr 0,nop,wscale 7], length 0'
 text6=${text/10.0.0.1./fd00::1.}
 text6=${text6/10.0.0.2./fd00::2.}
+# lies TEXT END LENGTH: the same with a payload.
+lies() { sed "s/seq 100,/seq 100:$2,/; s/length 0/length $3/" <<<"$1"; }
 shows 'Ethernet' 1 "$(ether 0800 "$(ip4 $a $b "$syn")")" "IP $text"
 shows 'Ethernet with padding' 1 "$(ether 0800 "$(ip4 $a $b "$syn")")$(pad 9 00)" "IP $text"
 shows 'Ethernet, two VLAN tags' 1 "$(ether 88a800648100006508 "00$(ip4 $a $b "$syn")")" "IP $text"
@@ -181,6 +174,11 @@ shows 'raw IPv4' 101 "$(ip4 $a $b "$syn")" "IP $text"
 shows 'raw IPv6' 101 "$(ip6 1 2 "$syn")" "IP6 $text6"
 shows 'Linux cooked' 113 "$(pad 14 00)0800$(ip4 $a $b "$syn")" "IP $text"
 shows 'Linux cooked, version 2' 276 "86dd$(pad 18 00)$(ip6 1 2 "$syn")" "IP6 $text6"
+shows 'BSD loopback, this byte order' 0 "02000000$(ip4 $a $b "$syn")" "IP $text"
+shows 'BSD loopback, the other' 0 "0000001e$(ip6 1 2 "$syn")" "IP6 $text6"
+shows 'BSD loopback of OpenBSD' 108 "00000018$(ip6 1 2 "$syn")" "IP6 $text6"
+shows 'raw IPv4 alone' 228 "$(ip4 $a $b "$syn")" "IP $text"
+shows 'raw IPv6 alone' 229 "$(ip6 1 2 "$syn")" "IP6 $text6"
 shows 'IP options' 101 "$(ip4 $a $b "$syn" 0 94040000)" "IP $text"
 shows 'IPv6 extension headers' 101 \
 	"$(ip6 1 2 "3c00010400000000$(printf '2b%s' "$(pad 7 00)")0600$(pad 6 00)$syn" 0)" "IP6 $text6"
@@ -204,9 +202,13 @@ shows 'payload that was not captured' 101 "$(ip4 $a $b "$(tcp 1 2 P. 5 6)" 0 '' 
 shows 'a TCP header cut by the capture' 101 "$(ip4 $a $b "${syn:0:16}" 0 '' 60)" \
 	'IP 10.0.0.1.1234 > 10.0.0.2.80: truncated: TCP header, 8 bytes captured' 60
 shows 'options cut by the capture' 101 "$(ip4 $a $b "${syn:0:60}" 0 '' 60)" \
-	'IP 10.0.0.1.1234 > 10.0.0.2.80: truncated: TCP header, 30 bytes of 40 captured' 60
-shows 'an IP length that lies' 101 "$(ip4 $a $b "$syn" 0 '' 1500)" \
-	'IP 10.0.0.1 > 10.0.0.2: malformed: IP length 1500 in a packet of 60'
+	"IP ${text%,TS*},[|tcp]], length 0" 60
+shows 'options cut off whole' 101 "$(ip4 $a $b "${syn:0:40}" 0 '' 60)" \
+	"IP ${text%mss*}[|tcp]], length 0" 60
+shows 'an IP length beyond the packet' 101 "$(ip4 $a $b "$syn" 0 '' 1500)" \
+	"IP truncated-ip - 1440 bytes missing! $(lies "$text" 1540 1440)" 60
+shows 'the same over IPv6' 101 "$(ip6 1 2 "$syn" 6 1500)" \
+	"IP6 truncated-ip6 - 1460 bytes missing! $(lies "$text6" 1560 1460)" 80
 shows 'a TCP header length below 20' 101 "$(ip4 $a $b "${syn:0:24}40${syn:26}")" \
 	'IP 10.0.0.1.1234 > 10.0.0.2.80: malformed: TCP header length 16'
 shows 'a TCP header longer than its packet' 101 "$(ip4 $a $b "${syn:0:24}f0${syn:26}")" \
@@ -216,14 +218,40 @@ shows 'every flag' 101 "$(ip4 $a $b "$(tcp 1 2 FSRP.UEW 5 6)")" \
 shows 'no flag' 101 "$(ip4 $a $b "$(tcp 1 2 - 5 6)")" \
 	'IP 10.0.0.1.1 > 10.0.0.2.2: Flags [none], win 512, length 0'
 shows 'an unknown option, by number' 101 "$(ip4 $a $b "$(tcp 1 2 . 5 6 fd04f989220201ee)")" \
-	'IP 10.0.0.1.1 > 10.0.0.2.2: Flags [.], ack 6, win 512, options [unknown-253 0xf989,unknown-34,nop,bad-238], length 0'
+	'IP 10.0.0.1.1 > 10.0.0.2.2: Flags [.], ack 6, win 512, options [unknown-253 0xf989,tfo,nop,bad-238], length 0'
 shows 'an option of length zero' 101 "$(ip4 $a $b "$(tcp 1 2 . 5 6 01030000)")" \
 	'IP 10.0.0.1.1 > 10.0.0.2.2: Flags [.], ack 6, win 512, options [nop,bad-3], length 0'
 shows 'an option that runs past the end' 101 "$(ip4 $a $b "$(tcp 1 2 . 5 6 0101080a)")" \
 	'IP 10.0.0.1.1 > 10.0.0.2.2: Flags [.], ack 6, win 512, options [nop,nop,bad-8], length 0'
 shows 'an MSS of the wrong length' 101 "$(ip4 $a $b "$(tcp 1 2 . 5 6 02030500)")" \
 	'IP 10.0.0.1.1 > 10.0.0.2.2: Flags [.], ack 6, win 512, options [unknown-2 0x05,eol], length 0'
-{ pcap 101; record 1.0 "$(ip4 $a $b "$(tcp 1 2 . 5 6 0101050a0000000a00000014)")"; } |
+named=1303011c0481231d0301011e0400ffac02ae0322220401020101
+shows 'options with a name' 101 "$(ip4 $a $b "$(tcp 1 2 S 5 0 ${named}0101)")" \
+	'IP 10.0.0.1.1 > 10.0.0.2.2: Flags [S], seq 5, win 512, options [md5 0x01,uto 0x8123,tcp-ao 0x01,nop,mptcp 0x00ff,accecn0,accecn1 0x22,tfo 0x0102,nop,nop,nop,nop], length 0'
+run "$wire" -j -r "$tmp/one.pcap"
+like 'in JSON, too' '"options":\{"md5":"01","uto":"8123","tcp-ao":"01","mptcp":"00ff","accecn0":"","accecn1":"22","tfo":"0102"\}\}$' "$out"
+# counts DESCRIPTION LINKTYPE HEX WANT: a packet that is not TCP.
+counts() {
+	{ pcap "$2"; record 1.000000 "$3"; } | bytes >"$tmp/one.pcap"
+	run "$wire" -r "$tmp/one.pcap"
+	is "$1" "0||wire: 0 segments seen, 1 packets not TCP$4" "$status|$out|$err"
+}
+udp=0035003500100000
+counts 'a UDP packet whose IPv6 length lies' 101 "$(ip6 1 2 $udp 17 1500)" ''
+counts 'a record of 0 bytes' 101 '' ''
+counts 'one cut before its protocol' 1 "$(ether 0800 4500)" ''
+counts 'an extension header that lies, before UDP' 101 "$(ip6 1 2 "1109$(pad 22 00)" 60)" ''
+counts 'ARP' 1 "$(ether 0806 "$(pad 28 00)")" ''
+in_tunnel=', 1 of them in a tunnel'
+counts 'IP in IP' 101 "45$(pad 8 00)04$(pad 10 00)$(ip4 $a $b "$syn")" "$in_tunnel"
+counts 'GRE' 101 "45$(pad 8 00)2f$(pad 10 00)00000800$(ip4 $a $b "$syn")" "$in_tunnel"
+counts 'VXLAN' 101 "45$(pad 8 00)11$(pad 10 00)100012b5$(pad 50 00)" "$in_tunnel"
+counts 'PPPoE' 1 "$(ether 8864 "110000010000$(ip4 $a $b "$syn")")" "$in_tunnel"
+{ pcap 1; record 1.0 "$(ether 88a800648100006508 "00$(ip4 $a $b "$syn")")"; } | bytes >"$tmp/one.pcap"
+run "$wire" -j -r "$tmp/one.pcap"
+like 'JSON: the frame, TTL, every VLAN tag' \
+	'"dst":"10.0.0.2:80","frame":1,"ttl":64,"vlan":101,"vlans":\[100,101\],"flags":"S","seq"' "$out"
+{ pcap 101; record 1.0 "$(ip4 $a $b "$(tcp 1 2 . 5 6 0101050a0000000a00000014)")"; } |{ pcap 101; record 1.0 "$(ip4 $a $b "$(tcp 1 2 . 5 6 0101050a0000000a00000014)")"; } |
 	bytes >"$tmp/sack.pcap"
 run "$wire" -j -r "$tmp/sack.pcap"
 { pcap 101; record 1.0 "$(ip4 $a $b "$(tcp 1 2 S 5 0 020405b40204023003030300)")"; } |
@@ -283,15 +311,28 @@ is '-p and -H repeated: any of them' 10 "$(printf '%s\n' "$out" | wc -l)"
 run "$wire" -r "$tmp/conv.pcap" -w "$tmp/copy.pcap"
 run "$wire" -r "$tmp/copy.pcap"
 is '-r -w copies' "$(cat "$tmp/conv.lines")" "$out"
-run "$wire" -s 64 -r "$tmp/conv.pcap" -w "$tmp/copy.pcap"
+run "$wire" -s 66 -r "$tmp/conv.pcap" -w "$tmp/copy.pcap"
 run "$wire" -r "$tmp/copy.pcap"
 is '-s cuts packets, not headers' "$(cat "$tmp/conv.lines")" "$out"
 { pcap 101; record 1.0 "$(ip4 $a $b "$(tcp 1 2 P. 5 6 '' 200)")"; } |
 	bytes >"$tmp/long.pcap"
-run "$wire" -s 64 -r "$tmp/long.pcap" -w "$tmp/copy.pcap"
-is 'to the size that it names' $((24 + 16 + 64)) "$(wc -c <"$tmp/copy.pcap")"
+run "$wire" -s 66 -r "$tmp/long.pcap" -w "$tmp/copy.pcap"
+is 'to the size that it names' $((24 + 16 + 66)) "$(wc -c <"$tmp/copy.pcap")"
 run "$wire" -r "$tmp/copy.pcap"
 like 'and keeps the length on the wire' 'seq 5:205,.* length 200$' "$out"
+# The largest record, twice: both fit into the buffer, one after the other.
+{
+	pcap 101 | bytes
+	for i in 1 2; do
+		{ file32 1; file32 0; file32 262144; file32 262144; } | bytes
+		printf '\x45\0\0\0\0\0\0\0\x40\x06\0\0\x0a\0\0\1\x0a\0\0\2'
+		printf '\0\1\0\2\0\0\0\5\0\0\0\6\x50\x10\2\0\0\0\0\0'
+		head -c 262104 /dev/zero
+	done
+} >"$tmp/large.pcap"
+run "$wire" -r "$tmp/large.pcap" -w "$tmp/copy.pcap"
+is 'the largest record is copied' '0 wire: 2 segments seen, 0 packets not TCP' "$status $err"
+is 'and whole' "$(tail -c +25 "$tmp/large.pcap" | cksum)" "$(tail -c +25 "$tmp/copy.pcap" | cksum)"
 run "$wire" -j -r "$tmp/conv.pcap"
 if command -v jq >/dev/null; then
 	is 'JSON: fields of the second segment' \
@@ -386,7 +427,7 @@ is 'ladder: SYN into TIME-WAIT, an ACK, the RST that kills it' \
 	"$(ladder old-syn "${handshake[@]}" '<' F. 201 101 '>' F. 101 202 \
 		'<' . 202 102 '>' S 50 0 '<' . 202 102 '>' R 102 0)"
 is 'ladder: both open at once' \
-	'SYN-SENT| SYN-RECV|SYN-SENT | ESTAB|SYN-RECV |ESTAB' \
+	'SYN-SENT| SYN-RECV|SYN-SENT | ESTAB|SYN-RECV |ESTAB |' \
 	"$(ladder both-open '>' S 100 0 '<' S 200 0 '>' S. 100 201 '<' S. 200 101 \
 		'>' . 101 201)"
 # The first plain segment after a row that moves a state may be its answer.
@@ -648,9 +689,11 @@ fi
 out=$(timeout 300 tests/fuzz/run 2>&1)
 status=$?
 if [ "$status" = 4 ]; then
-	skip 'the parser under sanitizers' 'no compiler with sanitizers'
+	skip 'the parts under sanitizers' 'no compiler with sanitizers'
 else
-	is 'the parser under sanitizers' '0 parse: 20 files, 5000 mutations' "$status $out"
+	like 'the parts under sanitizers' \
+		'^0 pcap: [0-9]+ files, 2000 mutations.*pcapng: .* 2000 .*segment: .* 2000 .*track: .* 2000 mutations$' \
+		"$status $out"
 fi
 run tests/fuzz/run nonsense
 is 'fuzz/run wants a number' 2 "$status"

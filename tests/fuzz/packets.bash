@@ -57,6 +57,27 @@ record() {
 	printf '%s' "$2"
 }
 
+# ng_block TYPE HEX: a block of pcapng, in $pcap_order.
+ng_block() {
+	local body=$2 length
+	while ((${#body} % 8)); do body+=00; done
+	length=$((12 + ${#body} / 2))
+	file32 "$1"
+	file32 $length
+	printf '%s' "$body"
+	file32 $length
+}
+
+# ng_section, ng_interface LINKTYPE [OPTIONS], ng_packet INTERFACE TIME HEX
+# [LENGTH], ng_simple HEX: the blocks that are read.  OPTIONS is hexadecimal,
+# TIME in the interface's units.
+ng_section() { ng_block 0x0a0d0d0a "$(file32 0x1a2b3c4d)$(file16 1)$(file16 0)ffffffffffffffff"; }
+ng_interface() { ng_block 1 "$(file16 "$1")$(file16 0)$(file32 0)${2-}"; }
+ng_packet() {
+	ng_block 6 "$(file32 "$1")$(file32 $(($2 >> 32)))$(file32 $(($2 & 0xffffffff)))$(file32 $((${#3} / 2)))$(file32 "${4:-$((${#3} / 2))}")$3"
+}
+ng_simple() { ng_block 3 "$(file32 $((${#1} / 2)))$1"; }
+
 # pad COUNT [HEX]: COUNT times a byte.
 pad() {
 	local i

@@ -1,0 +1,329 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * capture.c - a packet socket with a TPACKET_V3 ring: whole packets, packed
+ * into blocks that are handed over one at a time
+ *
+ * What the kernel took in is known exactly (PACKET_STATISTICS), so that
+ * capture_drain() can tell when nothing is on its way any more.
+ */
+#include "capture.h"
+
+#include <net/if.h>
+#include <net/if_arp.h>
+#include <netpacket/packet.h>
+#include <poll.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+
+/*
+ * From the kernel's UAPI (linux/if_packet.h), which musl's compiler wrapper
+ * does not have on its path.
+ */
+enum {
+	TPACKET_V3 = 2, /* enum tpacket_versions */
+	BLOCK_MAX = 1 << 19,
+	BLOCK_MIN = 1 << 14,
+	BLOCKS_WANTED = 64,
+	STATUS_USER = 1,      /* TP_STATUS_USER */
+	STATUS_VLAN = 1 << 4, /* TP_STATUS_VLAN_VALID */
+	STATUS_TPID = 1 << 6, /* TP_STATUS_VLAN_TPID_VALID */
+};
+
+#ifndef PACKET_IGNORE_OUTGOING
+#define PACKET_IGNORE_OUTGOING 23
+#endif
+
+/* struct tpacket_req3 */
+struct ring_request {
+	unsigned int block_size, blocks, slot_size, slots;
+	unsigned int retire_ms, private_size, features;
+};
+
+/* struct tpacket_block_desc, as far as it is of use here */
+struct block {
+	uint32_t version, private_offset;
+	uint32_t status, packets, first;
+};
+
+/* struct tpacket3_hdr */
+struct block_packet {
+	uint32_t next, sec, nsec, cap, len, status;
+	uint16_t mac, net;
+	uint32_t rxhash, vlan_tci;
+	uint16_t vlan_tpid;
+};
+
+_Static_assert(sizeof(struct block_packet) == 40, "struct tpacket3_hdr");
+
+volatile sig_atomic_t interrupted;
+
+static void on_signal(int sig)
+{
+	(void)sig;
+	interrupted = 1;
+}
+
+/*
+ * catch_signals - SIGINT, SIGTERM and SIGHUP reach the program only inside
+ * ppoll(), so none can slip in between a check and the wait; a write to a pipe
+ * that nobody reads fails
+ * @unblocked: set to the mask for ppoll()
+ */
+void catch_signals(sigset_t *unblocked)
+{
+	static const int signals[] = {SIGINT, SIGTERM, SIGHUP};
+	struct sigaction sa = {.sa_handler = on_signal}, old;
+	sigset_t set;
+
+	sigemptyset(&set);
+	for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++) {
+		if (signals[i] == SIGHUP && !sigaction(SIGHUP, NULL, &old) &&
+		    old.sa_handler == SIG_IGN)
+			continue; /* nohup */
+		sigaction(signals[i], &sa, NULL);
+		sigaddset(&set, signals[i]);
+	}
+	sigprocmask(SIG_BLOCK, &set, unblocked);
+	for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++)
+		sigdelset(unblocked, signals[i]);
+	signal(SIGPIPE, SIG_IGN);
+}
+
+/*
+ * need_socket - a packet or raw socket, as @what says
+ *
+ * Without the right to one the program ends, and says what it needs.
+ */
+int need_socket(int family, int type, int protocol, const char *what)
+{
+	int fd = socket(family, type | SOCK_CLOEXEC, protocol);
+
+	if (fd < 0 && (errno == EPERM || errno == EACCES)) {
+		fprintf(stderr,
+			"%s: open a %s socket: it needs CAP_NET_RAW (run as root, or under %s) [%s]\n",
+			prog_name, what, sandbox_command(), errno_name(errno));
+		exit(EXIT_REFUSED);
+	}
+	if (fd < 0)
+		die_errno("open a %s socket", what);
+	return fd;
+}
+
+/*
+ * interface_of - the index of an interface, or -1 with errno
+ * @fd: any socket
+ * @type: set to its hardware type, ARPHRD_; @mac: to its hardware address
+ */
+int interface_of(int fd, const char *name, int *type, uint8_t mac[6])
+{
+	struct ifreq ifr;
+	int index;
+
+	memset(&ifr, 0, sizeof(ifr));
+	if (strlen(name) >= sizeof(ifr.ifr_name)) {
+		errno = ENODEV;
+		return -1;
+	}
+	strcpy(ifr.ifr_name, name);
+	if (ioctl(fd, SIOCGIFINDEX, &ifr))
+		return -1;
+	index = ifr.ifr_ifindex;
+	if (ioctl(fd, SIOCGIFHWADDR, &ifr))
+		return -1;
+	*type = ifr.ifr_hwaddr.sa_family;
+	memcpy(mac, ifr.ifr_hwaddr.sa_data, 6);
+	return index;
+}
+
+/*
+ * map_ring - ask for a ring of @bytes, and map it
+ * @snaplen: so many bytes of a packet are wanted, at most
+ *
+ * A block is handed over after @retire_ms, though there be one packet in it.
+ * So it is not only bytes that fill a ring: on a busy machine it is full when
+ * we have not run for that time, once for each block.  Hence 64 blocks, if a
+ * block holds 16 packets then, and eight at least.
+ */
+static void map_ring(struct capture *c, size_t bytes, uint32_t snaplen,
+		     unsigned int retire_ms)
+{
+	struct ring_request req = {
+		.block_size = BLOCK_MAX,
+		.slot_size = 2048, /* only checked, not used, by V3 */
+		.retire_ms = retire_ms,
+	};
+	int version = TPACKET_V3;
+
+	while (req.block_size > BLOCK_MIN &&
+	       bytes / req.block_size < BLOCKS_WANTED &&
+	       (bytes / req.block_size < 8 || req.block_size / 32 >= snaplen))
+		req.block_size /= 2;
+	req.blocks = (unsigned int)(bytes / req.block_size);
+	req.slots = req.blocks * (req.block_size / req.slot_size);
+	if (setsockopt(c->fd, SOL_PACKET, PACKET_VERSION, &version,
+		       sizeof(version)))
+		die_errno("choose TPACKET_V3");
+	if (setsockopt(c->fd, SOL_PACKET, PACKET_RX_RING, &req, sizeof(req)))
+		die_errno("a ring of %zu MiB (see -B)", bytes >> 20);
+	c->block = req.block_size;
+	c->blocks = req.blocks;
+	c->map = mmap(NULL, c->block * c->blocks, PROT_READ | PROT_WRITE,
+		      MAP_SHARED, c->fd, 0);
+	if (c->map == MAP_FAILED)
+		die_errno("map a ring of %zu MiB", bytes >> 20);
+}
+
+/*
+ * capture_open - capture on @c->ifname from the moment that this returns
+ * @bytes: size of the ring
+ * @snaplen: so much of each packet
+ * @retire_ms: a packet waits in the ring for twice that at most
+ *
+ * Ends the program with one line when the system refuses.
+ */
+void capture_open(struct capture *c, const struct filter *f, size_t bytes,
+		  uint32_t snaplen, unsigned int retire_ms)
+{
+	struct sockaddr_ll ll = {.sll_family = AF_PACKET,
+				 .sll_protocol = htons(0x0003)}; /* ETH_P_ALL */
+	int type, one = 1;
+	uint8_t mac[6];
+
+	c->fd = need_socket(AF_PACKET, SOCK_RAW, 0, "packet");
+	c->ifindex = interface_of(c->fd, c->ifname, &type, mac);
+	if (c->ifindex < 0)
+		die_errno("%s (see 'ip link')", c->ifname);
+	c->base = type == ARPHRD_ETHER || type == ARPHRD_LOOPBACK ? ETH_LEN : 0;
+	c->link = c->base ? LINK_ETHERNET : LINK_RAW;
+	if (!c->base) { /* a tunnel and the like: let the kernel take the
+			   link header off */
+		close(c->fd);
+		c->fd = need_socket(AF_PACKET, SOCK_DGRAM, 0, "packet");
+	}
+	filter_attach(c->fd, f, c->base, snaplen);
+	/* Saves the senders on lo a copy; before 4.20 the filter alone. */
+	if (type == ARPHRD_LOOPBACK)
+		setsockopt(c->fd, SOL_PACKET, PACKET_IGNORE_OUTGOING, &one,
+			   sizeof(one));
+	map_ring(c, bytes, snaplen, retire_ms);
+	ll.sll_ifindex = c->ifindex;
+	if (bind(c->fd, (struct sockaddr *)&ll, sizeof(ll)))
+		die_errno("capture on %s", c->ifname);
+}
+
+/*
+ * capture_take - hand over the packets of the blocks that are ready
+ * @more: set to false when @take has enough
+ *
+ * Returns how many packets that were.  Comes back after one round of the ring.
+ */
+uint64_t capture_take(struct capture *c, take_fn *take, void *to, bool *more)
+{
+	uint64_t before = c->taken;
+
+	for (size_t n = 0; n < c->blocks && *more; n++) {
+		struct block *b = (void *)(c->map + c->next * c->block);
+		const uint8_t *at;
+
+		if (!(__atomic_load_n(&b->status, __ATOMIC_ACQUIRE) &
+		      STATUS_USER))
+			break;
+		at = (uint8_t *)b + b->first;
+		for (uint32_t i = 0; i < b->packets && *more; i++) {
+			const struct block_packet *h = (const void *)at;
+			struct packet pkt = {
+				.ns = (int64_t)h->sec * 1000000000 + h->nsec,
+				.data = at + h->mac,
+				.cap = h->cap,
+				.wire = h->len,
+				.link = c->link,
+				.number = ++c->taken,
+				.vlan = h->status & STATUS_VLAN && c->base,
+				.vlan_tci = (uint16_t)h->vlan_tci,
+				.vlan_tpid = h->status & STATUS_TPID
+						     ? h->vlan_tpid
+						     : ETHER_VLAN,
+			};
+
+			*more = take(to, &pkt);
+			at += h->next;
+		}
+		__atomic_store_n(&b->status, 0, __ATOMIC_RELEASE);
+		c->next = c->next + 1 == c->blocks ? 0 : c->next + 1;
+	}
+	return c->taken - before;
+}
+
+/* capture_stats - add the kernel's counts; reading them sets them to zero */
+void capture_stats(struct capture *c)
+{
+	unsigned int st[3] = {0}; /* struct tpacket_stats_v3 */
+	socklen_t len = sizeof(st);
+
+	if (getsockopt(c->fd, SOL_PACKET, PACKET_STATISTICS, st, &len))
+		die_errno("count dropped segments");
+	c->packets += st[0];
+	c->drops += st[1];
+}
+
+/*
+ * capture_drain - take what the kernel had taken in when the capture was told
+ * to stop, also what still waits in a block that has not been handed over
+ *
+ * A segment that was received before wire is stopped is in its output.  Returns
+ * false when the ring does not give all within 20 s.
+ */
+bool capture_drain(struct capture *c, take_fn *take, void *to)
+{
+	struct pollfd p = {.fd = c->fd, .events = POLLIN};
+	int64_t deadline = now_ns() + INT64_C(20000000000);
+	bool more = true;
+
+	capture_stats(c);
+	/* What comes meanwhile is taken too: taken may pass packets. */
+	while (more && c->packets - c->drops > c->taken) {
+		uint64_t n = capture_take(c, take, to, &more);
+
+		if (!n && now_ns() > deadline) {
+			fprintf(stderr,
+				"%s: %s: %llu segments stayed in the ring [ETIMEDOUT]\n",
+				prog_name, c->ifname,
+				(unsigned long long)(c->packets - c->drops -
+						     c->taken));
+			return false;
+		}
+		if (!n)
+			poll(&p, 1, 5);
+	}
+	return true;
+}
+
+/*
+ * capture_gone - whether the interface is gone for good; only down is no
+ * reason to stop, for what follows when it is up again is wanted too
+ *
+ * The kernel reports an interface that goes down, but not its end after that
+ * (packet_notifier()).  So this must be asked again while c->down.
+ */
+bool capture_gone(struct capture *c)
+{
+	int err = socket_error(c->fd);
+	struct ifreq ifr;
+
+	memset(&ifr, 0, sizeof(ifr));
+	if (!if_indextoname((unsigned int)c->ifindex, ifr.ifr_name) ||
+	    ioctl(c->fd, SIOCGIFFLAGS, &ifr)) {
+		fprintf(stderr, "%s: %s: the interface is gone [ENODEV]\n",
+			prog_name, c->ifname);
+		return true;
+	}
+	if (err && err != ENETDOWN) {
+		warn_errno(err, "capture on %s", c->ifname);
+		return true;
+	}
+	if (!(ifr.ifr_flags & IFF_UP) && !c->down)
+		fprintf(stderr, "%s: %s is down: waiting until it is up\n",
+			prog_name, c->ifname);
+	c->down = !(ifr.ifr_flags & IFF_UP);
+	return false;
+}

@@ -1,0 +1,302 @@
+/* SPDX-License-Identifier: MIT */
+/* inject.c - sends a packet, and takes what answers it */
+#include "inject.h"
+#include "capture.h"
+#include "print.h"
+
+#include <fcntl.h>
+#include <net/if_arp.h>
+#include <netpacket/packet.h>
+#include <poll.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+
+/* From linux/nsfs.h and linux/proc_ns.h, which musl's wrapper does not find. */
+#define NS_OF_USER    _IO(0xb7, 0x1) /* NS_GET_USERNS */
+#define USER_INIT_INO 0xEFFFFFFDU    /* PROC_USER_INIT_INO */
+
+enum { FRAME_MAX = 1 << 18 }; /* more than any packet the kernel hands over */
+
+/* --- where it may send -------------------------------------------------- */
+
+/*
+ * in_sandbox - whether this network namespace is scripts/sandbox's
+ *
+ * Two things together.  RTEST_SANDBOX says that the sandbox started us; as
+ * any variable it may have strayed somewhere else, so the kernel is asked as
+ * well: the machine's own network namespace belongs to the initial user
+ * namespace, whose inode number is fixed.  Comparing with /proc/1/ns/net
+ * would not do: users may not read that, and in a pid namespace pid 1 is a
+ * neighbour.  Where the owner is outside our reach, ioctl() says EPERM: then
+ * the namespace is not ours either.
+ */
+static bool in_sandbox(void)
+{
+	const char *said = getenv("RTEST_SANDBOX");
+	int net, user;
+	struct stat st;
+	bool ours;
+
+	if (!said || !*said)
+		return false;
+	net = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
+	if (net < 0)
+		return false;
+	user = ioctl(net, NS_OF_USER);
+	close(net);
+	if (user < 0)
+		return false;
+	ours = !fstat(user, &st) && st.st_ino != USER_INIT_INO;
+	close(user);
+	return ours;
+}
+
+/*
+ * may_send_to - without --anywhere: loopback, documentation, the sandbox's own
+ * networks, and inside the sandbox every address
+ */
+bool may_send_to(const struct addr *a)
+{
+	static const struct {
+		uint32_t net;
+		int bits;
+	} nets[] = {
+		{0x7f000000, 8},  /* 127.0.0.0/8 */
+		{0x0a000000, 16}, /* 10.0.0.0/16: the sandbox's hosts */
+		{0xc0000200, 24}, /* 192.0.2.0/24, RFC 5737 */
+		{0xc6336400, 24}, /* 198.51.100.0/24 */
+		{0xcb007100, 24}, /* 203.0.113.0/24 */
+	};
+	uint8_t b[16];
+	size_t n = addr_bytes(a, b);
+	uint32_t head = get32(b);
+
+	if (n == 16 && (IN6_IS_ADDR_LOOPBACK(&a->in6.sin6_addr) ||
+			head >> 16 == 0xfd00 || /* fd00::/16 */
+			head == 0x20010db8))	/* 2001:db8::/32, RFC 3849 */
+		return true;
+	for (size_t i = 0; n == 4 && i < sizeof(nets) / sizeof(nets[0]); i++)
+		if ((head ^ nets[i].net) >> (32 - nets[i].bits) == 0)
+			return true;
+	return in_sandbox();
+}
+
+/*
+ * find_iface - look up the interface of -i: its index and hardware address
+ *
+ * An interface that is not there is exit 1.  Sending through one with a
+ * hardware address needs -e.
+ */
+void find_iface(struct route *r, bool sends)
+{
+	int fd = socket(r->src.sa.sa_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	int type, index;
+
+	if (fd < 0)
+		die_errno("open a socket");
+	index = interface_of(fd, r->iface, &type, r->mac_src);
+	if (index < 0)
+		die_errno("find interface %s", r->iface);
+	r->ifindex = (unsigned int)index;
+	close(fd);
+	if (!r->has_mac_dst && sends && type != ARPHRD_LOOPBACK)
+		die_usage(
+			"-i %s needs -e, the hardware address that the frame goes to",
+			r->iface);
+}
+
+/* --- sending ------------------------------------------------------------ */
+
+/*
+ * inject - send a packet: with -i as a frame, else through a raw IP socket
+ * @frame: ETH_LEN bytes for the Ethernet header, then the packet
+ * @len: of all
+ *
+ * The IP header is ours: IPPROTO_RAW means IP_HDRINCL (raw(7)), and for IPv6
+ * IPV6_HDRINCL (rawv6_init_sk).  A refusal is exit 1.
+ */
+void inject(const struct route *r, uint8_t *frame, size_t len)
+{
+	bool v6 = r->dst.sa.sa_family == AF_INET6;
+	uint16_t type = v6 ? ETHER_IPV6 : ETHER_IPV4;
+	struct sockaddr_ll ll = {.sll_family = AF_PACKET,
+				 .sll_ifindex = (int)r->ifindex,
+				 .sll_protocol = htons(type)};
+	struct addr to = r->dst;
+	char dst[ADDR_STRLEN];
+	ssize_t n;
+	int fd;
+
+	addr_str(&r->dst, dst);
+	if (r->iface) {
+		fd = need_socket(AF_PACKET, SOCK_RAW, 0, "packet");
+		memcpy(frame, r->mac_dst, 6);
+		memcpy(frame + 6, r->mac_src, 6);
+		put16(frame + 12, type);
+	} else {
+		fd = need_socket(to.sa.sa_family, SOCK_RAW, IPPROTO_RAW, "raw");
+		addr_set_port(&to, 0); /* IPv6 takes it for a protocol */
+		frame += ETH_LEN;
+		len -= ETH_LEN;
+	}
+	do
+		n = sendto(fd, frame, len, 0,
+			   r->iface ? (struct sockaddr *)&ll : &to.sa,
+			   r->iface ? sizeof(ll) : to.len);
+	while (n < 0 && errno == EINTR);
+	if (n < 0 && r->iface)
+		die_errno("send to %s through %s", dst, r->iface);
+	if (n < 0)
+		die_errno("send to %s", dst);
+	close(fd);
+}
+
+/* --- the answers -------------------------------------------------------- */
+
+/* is_own - whether an address belongs to this namespace: can it be bound? */
+static bool is_own(const struct addr *a)
+{
+	struct addr any_port = *a;
+	int fd = socket(a->sa.sa_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	bool own;
+
+	if (fd < 0)
+		return false;
+	addr_set_port(&any_port, 0);
+	own = !bind(fd, &any_port.sa, any_port.len);
+	close(fd);
+	return own;
+}
+
+/*
+ * open_answers - a packet socket that holds every answer from now on
+ *
+ * Without a protocol a packet socket receives nothing; the bind() gives it
+ * one, when the filter is in place.  Any failure is exit 1.
+ */
+int open_answers(struct route *r)
+{
+	struct filter *f = &r->answers;
+	int fd = need_socket(AF_PACKET, SOCK_DGRAM, 0, "packet"), on = 1;
+	struct sockaddr_ll ll = {.sll_family = AF_PACKET,
+				 .sll_ifindex = (int)r->ifindex,
+				 .sll_protocol = htons(0x0003)}; /* ETH_P_ALL */
+
+	f->one_way = true;
+	filter_add_host(f, &r->dst);
+	filter_add_host(f, &r->src);
+	filter_add_port(f, addr_port(&r->dst));
+	filter_add_port(f, addr_port(&r->src));
+	/* What is sent here counts only where the answer is our kernel's. */
+	f->received = !is_own(&r->dst);
+	filter_attach(fd, f, 0, UINT32_MAX);
+	/* The kernel's time of arrival: our own is as late as we are run. */
+	if (setsockopt(fd, SOL_SOCKET, SO_TIMESTAMPNS, &on, sizeof(on)))
+		die_errno("ask for time stamps on the packet socket");
+	if (bind(fd, (struct sockaddr *)&ll, sizeof(ll)))
+		die_errno("bind the packet socket to %s",
+			  r->iface ? r->iface : "all interfaces");
+	return fd;
+}
+
+/*
+ * arrival_ns - when a packet came, by now_ns()
+ * @msg: as recvmsg() left it, with the kernel's CLOCK_REALTIME stamp
+ */
+static int64_t arrival_ns(struct msghdr *msg)
+{
+	struct cmsghdr *c = CMSG_FIRSTHDR(msg);
+	struct timespec stamp, real;
+	int64_t now = now_ns(), age;
+
+	if (!c || c->cmsg_level != SOL_SOCKET ||
+	    c->cmsg_len < CMSG_LEN(sizeof(stamp)))
+		return now;
+	memcpy(&stamp, CMSG_DATA(c), sizeof(stamp));
+	clock_gettime(CLOCK_REALTIME, &real);
+	age = (int64_t)(real.tv_sec - stamp.tv_sec) * 1000000000 +
+	      (real.tv_nsec - stamp.tv_nsec);
+	/* Somebody may have set the clock meanwhile. */
+	return age < 0 || age > 1000000000 ? now : now - age;
+}
+
+/*
+ * receive - take one packet
+ * @s: points into a buffer that the next call uses again; its ns is the time
+ *     of arrival by now_ns()
+ *
+ * Returns false for one that is no whole segment from DST to SRC.
+ */
+static bool receive(const struct route *r, int fd, struct segment *s)
+{
+	static uint8_t buf[FRAME_MAX];
+	union {
+		struct cmsghdr align;
+		char bytes[CMSG_SPACE(sizeof(struct timespec))];
+	} control;
+	struct iovec iov = {.iov_base = buf, .iov_len = sizeof(buf)};
+	struct msghdr msg = {.msg_iov = &iov,
+			     .msg_iovlen = 1,
+			     .msg_control = &control,
+			     .msg_controllen = sizeof(control)};
+	struct packet pkt = {.data = buf, .link = LINK_RAW};
+	ssize_t n = recvmsg(fd, &msg, MSG_DONTWAIT);
+
+	if (n < 0 && (errno == EINTR || errno == EAGAIN))
+		return false;
+	if (n < 0)
+		die_errno("receive the answer");
+	pkt.cap = pkt.wire = (uint32_t)n;
+	pkt.ns = arrival_ns(&msg);
+	return parse_packet(&pkt, s) == SEGMENT && wanted(&r->answers, s);
+}
+
+/*
+ * next_answer - wait for a segment from DST to SRC
+ * @deadline: by now_ns()
+ * @unblocked: the signals that end the wait; see catch_signals()
+ *
+ * Returns false at the deadline, or when a signal asks to stop.
+ */
+bool next_answer(const struct route *r, int fd, int64_t deadline,
+		 const sigset_t *unblocked, struct segment *s)
+{
+	struct pollfd p = {.fd = fd, .events = POLLIN};
+
+	while (!interrupted) {
+		int64_t left = deadline - now_ns();
+		struct timespec ts;
+		int n;
+
+		if (left < 0)
+			left = 0;
+		ts.tv_sec = (time_t)(left / 1000000000);
+		ts.tv_nsec = (long)(left % 1000000000);
+		n = ppoll(&p, 1, &ts, unblocked);
+		if (n < 0 && errno != EINTR)
+			die_errno("wait for the answer");
+		if (n > 0 && receive(r, fd, s))
+			return true;
+		if (n == 0 || (n > 0 && !left))
+			return false;
+	}
+	return false;
+}
+
+/*
+ * check_lost - exit 1 if answers came faster than we took them
+ *
+ * Those are lost to us, and whoever counts answers must know.
+ */
+void check_lost(int fd)
+{
+	unsigned int stats[2] = {0, 0}; /* struct tpacket_stats: seen, lost */
+	socklen_t len = sizeof(stats);
+
+	if (getsockopt(fd, SOL_PACKET, PACKET_STATISTICS, stats, &len))
+		die_errno("ask the packet socket for its losses");
+	if (!stats[1])
+		return;
+	warn_errno(ENOBUFS, "receive the answers: %u were lost", stats[1]);
+	exit(EXIT_REFUSED);
+}
