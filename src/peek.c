@@ -19,8 +19,8 @@
 #include <sys/syscall.h>
 
 static const char help[] =
-	"usage: peek [-gjo] SOCKETS ...\n"
-	"       peek [-gjo] -r SOCKETS [SOCKETS ...]\n"
+	"usage: peek [-egjot] SOCKETS ...\n"
+	"       peek [-egjot] -r SOCKETS [SOCKETS ...]\n"
 	"Print the TCP sockets of this network namespace. SOCKETS is\n"
 	"[ADDR:]PORT[-PORT][/[PEERADDR:]PEERPORT]: those whose local port is PORT, or\n"
 	"between two PORTs; with PEERPORT those with this port at the peer, /0 those\n"
@@ -46,7 +46,11 @@ static const char help[] =
 	"             with -g, operand 0: the sockets in connect()'s way, of those in\n"
 	"             TIME-WAIT the one with the shortest LEFT\n"
 	"  -o         look for the process too, and read from its socket the options\n"
-	"             SO_REUSEADDR and SO_REUSEPORT (needs the right to trace it)\n"
+	"             SO_REUSEADDR, SO_REUSEPORT, IPV6_V6ONLY (needs the right to\n"
+	"             trace it)\n"
+	"  -t         search for processes no longer than 0.3 s of CPU time, as -g does\n"
+	"  -e         three columns more: DEV, of SO_BINDTODEVICE; INODE, 0 where no\n"
+	"             process holds it; NOPORT, IP_BIND_ADDRESS_NO_PORT\n"
 	"  -j         JSON lines\n"
 	"  --help, --version\n";
 
@@ -59,7 +63,8 @@ enum {
 	STATES,
 };
 
-#define TIMER_TIMEWAIT 3 /* idiag_timer of a timewait socket */
+#define DIAG_SOCKOPT   22 /* INET_DIAG_SOCKOPT, of newer headers */
+#define TIMER_TIMEWAIT 3  /* idiag_timer of a timewait socket */
 
 /* One end of a socket; an IPv4 address is mapped to IPv6. */
 struct end {
@@ -77,6 +82,8 @@ struct kind {
 	uint32_t uid;
 	int state;
 	int timewait;
+	uint32_t dev;  /* SO_BINDTODEVICE; 0: none */
+	int noport;    /* IP_BIND_ADDRESS_NO_PORT; -1: unknown */
 	int v6only;    /* -1: does not matter, or unknown */
 	int reuseaddr; /* -1: unknown */
 	int reuseport; /* -1: unknown */
@@ -141,6 +148,8 @@ struct question {
 	bool options; /* -o */
 	bool grouped; /* -g */
 	bool json;    /* -j */
+	bool hasty;   /* -t */
+	bool more;    /* -e */
 	bool ranged;  /* -r: that is span 0, else there is none */
 	struct span span[SPANS_MAX]; /* the operands, from 1 */
 	size_t spans;		     /* the last one's number */
@@ -219,8 +228,11 @@ static void parse(struct question *q, int argc, char **argv)
 	int opt;
 
 	opterr = 0;
-	while ((opt = getopt_long(argc, argv, ":gjor:", longs, NULL)) != -1) {
+	while ((opt = getopt_long(argc, argv, ":egjor:t", longs, NULL)) != -1) {
 		switch (opt) {
+		case 'e':
+			q->more = true;
+			break;
 		case 'g':
 			q->grouped = true;
 			break;
@@ -233,6 +245,9 @@ static void parse(struct question *q, int argc, char **argv)
 		case 'r':
 			q->span[0] = parse_span(optarg);
 			q->ranged = true;
+			break;
+		case 't':
+			q->hasty = true;
 			break;
 		case 256:
 		case 257:
@@ -492,8 +507,10 @@ static void add(struct heap *heap, const struct nlmsghdr *nlh)
 			  : -1;
 	r->kind.timewait = r->left >= 0;
 	r->kind.uid = msg->idiag_uid;
+	r->kind.dev = msg->id.idiag_if;
 	r->inode = msg->idiag_inode;
 	r->kind.v6only = r->kind.reuseaddr = r->kind.reuseport = -1;
+	r->kind.noport = -1;
 	while (rest >= sizeof(*nla) && nla->nla_len >= sizeof(*nla) &&
 	       nla->nla_len <= rest) {
 		size_t step = NLA_ALIGN(nla->nla_len);
@@ -501,6 +518,11 @@ static void add(struct heap *heap, const struct nlmsghdr *nlh)
 		if (nla->nla_type == INET_DIAG_SKV6ONLY &&
 		    nla->nla_len > NLA_HDRLEN)
 			r->kind.v6only = *((const uint8_t *)nla + NLA_HDRLEN);
+		/* struct inet_diag_sockopt, since 5.10: its second byte. */
+		if (nla->nla_type == DIAG_SOCKOPT &&
+		    nla->nla_len > NLA_HDRLEN + 1)
+			r->kind.noport =
+				((const uint8_t *)nla)[NLA_HDRLEN + 1] & 1;
 		if (step >= rest)
 			break;
 		rest -= step;
@@ -648,8 +670,8 @@ static int by_inode(const void *a, const void *b)
 }
 
 /*
- * read_options - SO_REUSEADDR and SO_REUSEPORT of a socket that a process
- * holds; they stay unknown where the kernel is older than pidfd_getfd()
+ * read_options - SO_REUSEADDR, SO_REUSEPORT, IPV6_V6ONLY of a socket that a
+ * process holds; they stay unknown where the kernel is older than pidfd_getfd()
  * (5.6), or refuses
  */
 static void read_options(struct row *r, int pidfd, int fd)
@@ -665,6 +687,10 @@ static void read_options(struct row *r, int pidfd, int fd)
 	len = sizeof(int);
 	if (!getsockopt(copy, SOL_SOCKET, SO_REUSEPORT, &on, &len))
 		r->kind.reuseport = !!on;
+	len = sizeof(int);
+	if (r->kind.local.family == AF_INET6 &&
+	    !getsockopt(copy, IPPROTO_IPV6, IPV6_V6ONLY, &on, &len))
+		r->kind.v6only = !!on;
 	close(copy);
 }
 
@@ -773,7 +799,8 @@ static void infer(struct rows *rows)
 		struct row *r = &rows->at[i], *first = &rows->at[r->first];
 
 		if (r->sought && (r->kind.reuseaddr != first->kind.reuseaddr ||
-				  r->kind.reuseport != first->kind.reuseport))
+				  r->kind.reuseport != first->kind.reuseport ||
+				  r->kind.v6only != first->kind.v6only))
 			first->mixed = true;
 	}
 	for (size_t i = 0; i < rows->n; i++) {
@@ -782,6 +809,7 @@ static void infer(struct rows *rows)
 		if (!r->sought && !first->mixed) {
 			r->kind.reuseaddr = first->kind.reuseaddr;
 			r->kind.reuseport = first->kind.reuseport;
+			r->kind.v6only = first->kind.v6only;
 		}
 	}
 }
@@ -789,7 +817,8 @@ static void infer(struct rows *rows)
 /* find_processes - who holds these sockets, as far as the caller may see */
 static void find_processes(const struct question *q, struct rows *rows)
 {
-	const int64_t end = q->grouped ? cpu_ns() + SEARCH_NS : INT64_MAX;
+	const int64_t end =
+		q->grouped || q->hasty ? cpu_ns() + SEARCH_NS : INT64_MAX;
 	struct row **want = calloc(rows->n + 1, sizeof(struct row *));
 	size_t n, found = 0;
 	struct dirent *entry;
@@ -855,6 +884,24 @@ static const char *switch_str(int on, const char *unknown)
 	return on < 0 ? unknown : on ? "1" : "0";
 }
 
+/* print_more - the columns of -e */
+static void print_more(const struct row *r, const struct question *q)
+{
+	const char *none = q->json ? "null" : "-", *quote = q->json ? "\"" : "";
+	char dev[IF_NAMESIZE];
+
+	fputs(q->json ? ",\"dev\":" : " ", stdout);
+	if (!r->kind.dev)
+		fputs(none, stdout);
+	else if (if_indextoname(r->kind.dev, dev))
+		printf("%s%s%s", quote, dev, quote);
+	else
+		printf("%s%" PRIu32 "%s", quote, r->kind.dev, quote);
+	printf(q->json ? ",\"inode\":%" PRIu32 ",\"noport\":%s"
+		       : " %" PRIu32 " %s",
+	       r->inode, switch_str(r->kind.noport, none));
+}
+
 static void print_row(const struct row *r, const struct question *q)
 {
 	char local[ADDR_STRLEN], peer[ADDR_STRLEN];
@@ -884,12 +931,14 @@ static void print_row(const struct row *r, const struct question *q)
 	       switch_str(kind->reuseaddr, none),
 	       switch_str(kind->reuseport, none), r->pid ? pid : none);
 	if (!q->json)
-		printf("%s\n", *r->command ? r->command : none);
-	else if (*r->command) {
+		fputs(*r->command ? r->command : none, stdout);
+	else if (*r->command)
 		json_string(stdout, r->command);
-		puts("}");
-	} else
-		puts("null}");
+	else
+		fputs(none, stdout);
+	if (q->more)
+		print_more(r, q);
+	puts(q->json ? "}" : "");
 }
 
 /* print_range - the ports of -r: how many of which sort, and what is there */
