@@ -1,4 +1,4 @@
-# Makefile - builds the six programs, tests and installs the toolkit
+# Makefile - builds the seven programs, tests and installs the toolkit
 #
 # `cc -o rtest rtest.c -lpthread` builds rtest as well.  CC, CPPFLAGS, CFLAGS,
 # LDFLAGS and LDLIBS are yours to set.
@@ -14,7 +14,7 @@ WARNINGS = -Wall -Wextra -Wpedantic -Wshadow
 # What the user sets comes last, and leaves the language alone.
 libs = -lpthread $(LDLIBS)
 build_flags = -std=gnu11 $(WARNINGS) $(CPPFLAGS) $(CFLAGS)
-programs = rtest server client wire forge peek
+programs = rtest server client wire forge peek watch
 # A program is linked from these, each a .c file.
 rtest_parts = rtest
 server_parts = server
@@ -22,6 +22,7 @@ client_parts = client
 wire_parts = src/wire
 forge_parts = src/forge
 peek_parts = src/peek
+watch_parts = src/watch
 tests := $(wildcard tests/*.t)
 c_files = $(wildcard *.c src/*.c scripts/lib/*.c tests/*.c tests/bench/*.c tests/fuzz/*.c)
 benches = $(patsubst %.c,%,$(wildcard tests/bench/*.c))
@@ -121,8 +122,8 @@ private = $(libdir)/rtest
 # Links that stay right when the whole PREFIX is moved.
 link = $(patsubst $(PREFIX)/%,../%,$(private))
 commands = $(notdir $(wildcard scripts/lab scripts/sandbox scripts/why))
-# peek is for why alone.
-on_path = rtest $(addprefix rtest-,$(filter-out rtest peek,$(programs)) $(commands))
+# peek and watch are for why alone.
+on_path = rtest $(addprefix rtest-,$(filter-out rtest peek watch,$(programs)) $(commands))
 pages = $(on_path:%=docs/man/%.1)
 documents = README.md $(wildcard docs/*.md)
 

@@ -1,0 +1,692 @@
+/*
+ * watch - makes, sees and explains the calls of sockets, for why
+ *
+ *	watch --why WHY -- COMMAND ...	run COMMAND; for each bind(), connect()
+ *		and listen() of a TCP socket that fails, run WHY --event
+ *WORDS... while the thread that made it stands still
+ *	watch -p PID			the TCP sockets of a process, as WORDS
+ *	watch --call bind|connect WORDS	make that call, print what came of it
+ *
+ * WORDS are name=value: the options that the socket really has, its addresses.
+ *
+ * A seccomp filter stops the three calls alone (SECCOMP_RET_TRACE), and
+ * getsockopt(SO_ERROR), by which a program hears of a connect() that it did not
+ * wait for; everything else runs at full speed.  The filter needs its tracer
+ *for as long as a process has it, so the tracer is a process of its own, which
+ * stays until the last one has ended; the first one ends with COMMAND, and as
+ *it does.  The socket is read from a duplicate, pidfd_getfd(2), since
+ *Linux 5.6.
+ */
+#include "net.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <linux/audit.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <net/if.h>
+#include <sys/prctl.h>
+#include <sys/ptrace.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+#include <sys/wait.h>
+
+#if defined(__x86_64__)
+#define ARCH AUDIT_ARCH_X86_64
+#elif defined(__aarch64__)
+#define ARCH AUDIT_ARCH_AARCH64
+#elif defined(__riscv) && __riscv_xlen == 64
+#define ARCH AUDIT_ARCH_RISCV64
+#else
+#define ARCH 0
+#endif
+
+#ifndef IP_LOCAL_PORT_RANGE
+#define IP_LOCAL_PORT_RANGE 51
+#endif
+
+/* --- a socket, in words --------------------------------------------------- */
+
+static int option(int fd, int level, int name)
+{
+	int on = 0;
+	socklen_t len = sizeof(on);
+
+	return getsockopt(fd, level, name, &on, &len) ? 0 : on;
+}
+
+/* is_tcp - whether it is a TCP socket of IPv4 or IPv6 */
+static bool is_tcp(int fd)
+{
+	int family = option(fd, SOL_SOCKET, SO_DOMAIN);
+
+	return (family == AF_INET || family == AF_INET6) &&
+	       option(fd, SOL_SOCKET, SO_PROTOCOL) == IPPROTO_TCP;
+}
+
+/* describe - the options of a socket, as words, at most WORDS_SIZE bytes */
+#define WORDS_SIZE 512
+static void describe(int fd, char *buf)
+{
+	char dev[IFNAMSIZ] = "";
+	socklen_t len = sizeof(dev);
+	unsigned int range =
+		(unsigned int)option(fd, IPPROTO_IP, IP_LOCAL_PORT_RANGE);
+	bool six = option(fd, SOL_SOCKET, SO_DOMAIN) == AF_INET6;
+
+	if (getsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, dev, &len))
+		dev[0] = '\0';
+	snprintf(buf, WORDS_SIZE,
+		 "family=%d reuseaddr=%d reuseport=%d v6only=%d noport=%d "
+		 "freebind=%d range=%u-%u dev=%.15s",
+		 six ? 6 : 4, !!option(fd, SOL_SOCKET, SO_REUSEADDR),
+		 !!option(fd, SOL_SOCKET, SO_REUSEPORT),
+		 six && option(fd, IPPROTO_IPV6, IPV6_V6ONLY),
+		 !!option(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT),
+		 !!option(fd, IPPROTO_IP, IP_FREEBIND), range & 0xffff,
+		 range >> 16, dev);
+}
+
+/* --- -p PID ------------------------------------------------------------------
+ */
+
+static int list_process(const char *text)
+{
+	pid_t pid = (pid_t)parse_long("-p", text, 1, INT32_MAX);
+	int pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
+	struct dirent *entry;
+	char path[32];
+	DIR *dir;
+
+	if (pidfd < 0)
+		die_errno("process %d", (int)pid);
+	snprintf(path, sizeof(path), "/proc/%d/fd", (int)pid);
+	dir = opendir(path);
+	if (!dir)
+		die_errno("process %d", (int)pid);
+	while ((entry = readdir(dir))) {
+		char words[WORDS_SIZE], link[64], mine[ADDR_STRLEN],
+			theirs[ADDR_STRLEN] = "-";
+		struct addr local, peer;
+		ssize_t len = readlinkat(dirfd(dir), entry->d_name, link,
+					 sizeof(link) - 1);
+		int copy;
+
+		if (len < 8 || strncmp(link, "socket:[", 8) != 0)
+			continue;
+		copy = (int)syscall(SYS_pidfd_getfd, pidfd, atoi(entry->d_name),
+				    0);
+		if (copy < 0 && errno != EBADF)
+			die_errno("sockets of process %d", (int)pid);
+		if (copy >= 0 && is_tcp(copy) && local_addr(copy, &local)) {
+			link[len - 1] = '\0';
+			describe(copy, words);
+			if (peer_addr(copy, &peer))
+				addr_str(&peer, theirs);
+			printf("fd=%s inode=%s state=%s local=%s peer=%s %s\n",
+			       entry->d_name, link + 8,
+			       state_name(tcp_state(copy)),
+			       addr_str(&local, mine), theirs, words);
+		}
+		if (copy >= 0)
+			close(copy);
+	}
+	closedir(dir);
+	flush_stdout();
+	return EXIT_DONE;
+}
+
+/* --- --call ------------------------------------------------------------------
+ */
+
+static const char *word(char **words, const char *name)
+{
+	const size_t len = strlen(name);
+
+	for (; *words; words++)
+		if (!strncmp(*words, name, len) && (*words)[len] == '=')
+			return *words + len + 1;
+	return "";
+}
+
+/* set - a socket option, unless it is 0; false with errno */
+static bool set(int fd, int level, int name, const char *value)
+{
+	int on = atoi(value);
+
+	return !on || !setsockopt(fd, level, name, &on, sizeof(on));
+}
+
+/* end_word - "ADDRESS,PORT" */
+static struct addr end_word(char **words, const char *name)
+{
+	char host[128];
+	const char *text = word(words, name), *comma = strrchr(text, ',');
+
+	snprintf(host, sizeof(host), "%.*s", comma ? (int)(comma - text) : 0,
+		 text);
+	return parse_addr(name, host, (in_port_t)atoi(comma ? comma + 1 : "0"));
+}
+
+/* make_call - the call, and that of its errno; see "watch --call" */
+static int make_call(const char *call, char **words)
+{
+	const bool six = *word(words, "family") == '6';
+	const struct timeval patience = {.tv_sec = 10};
+	const struct linger reset = {.l_onoff = 1};
+	const char *dev = word(words, "dev"), *range = word(words, "range");
+	int fd =
+		socket(six ? AF_INET6 : AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	struct addr a;
+	bool good = fd >= 0;
+
+	if (good && *range) {
+		const char *dash = strchr(range, '-');
+		unsigned int both = (unsigned int)atoi(range) |
+				    (unsigned int)atoi(dash ? dash + 1 : "0")
+					    << 16;
+
+		good = !setsockopt(fd, IPPROTO_IP, IP_LOCAL_PORT_RANGE, &both,
+				   sizeof(both));
+	}
+	if (good && six) {
+		int only = atoi(word(words, "v6only"));
+
+		good = !setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &only,
+				   sizeof(only));
+	}
+	good = good &&
+	       set(fd, SOL_SOCKET, SO_REUSEADDR, word(words, "reuseaddr")) &&
+	       set(fd, SOL_SOCKET, SO_REUSEPORT, word(words, "reuseport")) &&
+	       set(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT,
+		   word(words, "noport")) &&
+	       set(fd, IPPROTO_IP, IP_FREEBIND, word(words, "freebind")) &&
+	       (!*dev || !setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, dev,
+				     (socklen_t)strlen(dev)));
+	if (good && *word(words, "bind")) {
+		a = end_word(words, "bind");
+		good = !bind(fd, &a.sa, a.len);
+	}
+	if (good && !strcmp(call, "connect")) {
+		a = end_word(words, "to");
+		setsockopt(fd, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset));
+		setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience,
+			   sizeof(patience));
+		good = !connect(fd, &a.sa, a.len);
+		if (!good && (errno == EINPROGRESS || errno == EAGAIN))
+			errno = ETIMEDOUT; /* of SO_SNDTIMEO */
+	}
+	puts(!good			? errno_name(errno)
+	     : !strcmp(call, "connect") ? "connected"
+					: "bound");
+	flush_stdout();
+	return EXIT_DONE;
+}
+
+/* --- COMMAND
+ * ------------------------------------------------------------------ */
+
+/* A thread of COMMAND, or of what it has started. */
+struct thread {
+	struct thread *next;
+	pid_t tid;
+	long nr; /* the call that it is in; -1: none */
+	int fd;
+	uint64_t optval; /* of getsockopt() */
+	struct addr to, from;
+	bool tcp;
+};
+
+/* A connect() that its program does not wait for. */
+struct pending {
+	pid_t pid;
+	int fd;
+	struct addr to, from;
+};
+
+#define BUCKETS	 1024
+#define PENDINGS 4096
+#define SEEN	 512
+static struct thread *threads[BUCKETS];
+static struct pending pendings[PENDINGS];
+static uint64_t seen[SEEN]; /* hashes of what was explained */
+static size_t n_seen;
+static size_t n_threads, repeats;
+static long long calls;
+static const char *why;
+static volatile sig_atomic_t command_pid; /* for pass_on() */
+
+static struct thread *thread_of(pid_t tid, bool make)
+{
+	struct thread **t = &threads[tid % BUCKETS];
+
+	while (*t && (*t)->tid != tid)
+		t = &(*t)->next;
+	if (!*t && make) {
+		*t = calloc(1, sizeof(**t));
+		if (!*t)
+			die_errno("a thread");
+		(*t)->tid = tid;
+		(*t)->nr = -1;
+		n_threads++;
+	}
+	return *t;
+}
+
+static void forget(pid_t tid)
+{
+	struct thread **t = &threads[tid % BUCKETS], *gone;
+
+	while (*t && (*t)->tid != tid)
+		t = &(*t)->next;
+	gone = *t;
+	if (!gone)
+		return;
+	*t = gone->next;
+	free(gone);
+	n_threads--;
+}
+
+/* status_of - a number of /proc/TID/status, or -1 */
+static long status_of(pid_t tid, const char *name)
+{
+	char path[40], line[256];
+	long n = -1;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/proc/%d/status", (int)tid);
+	f = fopen(path, "re");
+	while (f && fgets(line, sizeof(line), f))
+		if (!strncmp(line, name, strlen(name)))
+			n = strtol(line + strlen(name) + 1, NULL, 10);
+	if (f)
+		fclose(f);
+	return n;
+}
+
+/* copy_fd - a duplicate of a descriptor of a thread, or -1 */
+static int copy_fd(pid_t tid, int fd)
+{
+	int pidfd = (int)syscall(SYS_pidfd_open, tid, 0), copy;
+
+	if (pidfd < 0) /* no leader of its process */
+		pidfd = (int)syscall(SYS_pidfd_open,
+				     (pid_t)status_of(tid, "Tgid:"), 0);
+	if (pidfd < 0)
+		return -1;
+	copy = (int)syscall(SYS_pidfd_getfd, pidfd, fd, 0);
+	close(pidfd);
+	return copy;
+}
+
+static struct pending *pending_of(pid_t pid, int fd)
+{
+	return &pendings[((unsigned int)pid * 31 + (unsigned int)fd) %
+			 PENDINGS];
+}
+
+/* explain - run WHY about a call that failed, once for those that are alike */
+static void explain(pid_t tid, const char *call, int err, int copy,
+		    const struct addr *to, const struct addr *from)
+{
+	char words[WORDS_SIZE], event[4][ADDR_STRLEN + 16], buf[ADDR_STRLEN];
+	char *argv[20] = {(char *)(uintptr_t)why, "--event"}, *save, *w;
+	uint64_t hash = 14695981039346656037U;
+	int n = 2, status;
+	pid_t child;
+
+	describe(copy, words);
+	snprintf(event[0], sizeof(event[0]), "call=%s", call);
+	snprintf(event[1], sizeof(event[1]), "errno=%s", errno_name(err));
+	snprintf(event[2], sizeof(event[2]), "to=%s",
+		 to->len ? addr_str(to, buf) : "-");
+	snprintf(event[3], sizeof(event[3]), "from=%s",
+		 from->len ? addr_str(from, buf) : "-");
+	for (int i = 0; i < 5; i++)
+		for (const char *p = i < 4 ? event[i] : words; *p; p++)
+			hash = (hash ^ (unsigned char)*p) * 1099511628211U;
+	for (size_t i = 0; i < n_seen && i < SEEN; i++) {
+		if (seen[i] == hash) {
+			repeats++;
+			return;
+		}
+	}
+	seen[n_seen++ % SEEN] = hash;
+	for (int i = 0; i < 4; i++)
+		argv[n++] = event[i];
+	snprintf(buf, sizeof(buf), "pid=%d", (int)tid);
+	argv[n++] = buf;
+	for (w = strtok_r(words, " ", &save); w && n < 19;
+	     w = strtok_r(NULL, " ", &save))
+		argv[n++] = w;
+	child = fork();
+	if (!child) {
+		dup2(STDERR_FILENO, STDOUT_FILENO);
+		execv(why, argv);
+		_exit(127);
+	}
+	/* Not by the main loop's wait, which would take what threads say. */
+	while (child > 0 && waitpid(child, &status, 0) < 0 && errno == EINTR)
+		;
+}
+
+/* enter - a thread is at one of the calls; what will be wanted is read now */
+static void enter(struct thread *t, const struct __ptrace_syscall_info *info)
+{
+	const uint64_t *args = info->seccomp.args;
+	struct iovec here = {&t->to.ss, sizeof(t->to.ss)};
+	struct iovec there = {(void *)(uintptr_t)args[1], (size_t)args[2]};
+	int copy;
+
+	t->nr = (long)info->seccomp.nr;
+	t->fd = (int)args[0];
+	t->optval = args[3];
+	t->to.len = t->from.len = 0;
+	t->tcp = false;
+	calls++;
+	if (t->nr == SYS_getsockopt)
+		return;
+	if (t->nr != SYS_listen) {
+		if (there.iov_len > sizeof(t->to.ss))
+			there.iov_len = sizeof(t->to.ss);
+		if (process_vm_readv(t->tid, &here, 1, &there, 1, 0) <
+		    (ssize_t)sizeof(struct sockaddr_in))
+			return;
+		if (t->to.sa.sa_family != AF_INET &&
+		    t->to.sa.sa_family != AF_INET6)
+			return;
+		t->to.len = (socklen_t)there.iov_len;
+	}
+	t->tcp = true;
+	/* connect() that fails takes the port away. */
+	copy = t->nr == SYS_bind ? -1 : copy_fd(t->tid, t->fd);
+	if (copy >= 0) {
+		local_addr(copy, &t->from);
+		close(copy);
+	}
+}
+
+/* leave - the call has ended */
+static void leave(struct thread *t, long value)
+{
+	const char *name = t->nr == SYS_bind	 ? "bind"
+			   : t->nr == SYS_listen ? "listen"
+						 : "connect";
+	struct pending *p = NULL;
+	pid_t pid = 0;
+	int copy, err = value < 0 ? (int)-value : 0;
+
+	if (t->nr == SYS_connect || t->nr == SYS_getsockopt) {
+		if (t->nr == SYS_getsockopt || err == EINPROGRESS) {
+			pid = (pid_t)status_of(t->tid, "Tgid:");
+			p = pending_of(pid, t->fd);
+		}
+		if (t->nr == SYS_connect && err == EINPROGRESS && t->tcp)
+			*p = (struct pending){pid, t->fd, t->to, t->from};
+	}
+	if (t->nr == SYS_getsockopt) {
+		struct iovec here = {&err, sizeof(err)};
+		struct iovec there = {(void *)(uintptr_t)t->optval,
+				      sizeof(err)};
+
+		if (value || p->pid != pid || p->fd != t->fd ||
+		    process_vm_readv(t->tid, &here, 1, &there, 1, 0) !=
+			    (ssize_t)sizeof(err))
+			return;
+		t->to = p->to;
+		t->from = p->from;
+		t->tcp = true;
+		p->pid = 0;
+	}
+	if (!err || !t->tcp || err == EINPROGRESS || err == EALREADY ||
+	    err == EISCONN || err == EINTR || err >= 512)
+		return;
+	copy = copy_fd(t->tid, t->fd);
+	if (copy >= 0 && is_tcp(copy))
+		explain(t->tid, name, err, copy, &t->to, &t->from);
+	if (copy >= 0)
+		close(copy);
+}
+
+/* look_at - what a thread has just been replaced by: 32 bits are not watched */
+static void look_at(pid_t pid)
+{
+	char path[40], magic[5] = "", name[32] = "?";
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/%d/exe", (int)pid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return;
+	if (read(fd, magic, 5) == 5 && magic[4] == 1 && sizeof(long) == 8) {
+		FILE *f;
+
+		snprintf(path, sizeof(path), "/proc/%d/comm", (int)pid);
+		f = fopen(path, "re");
+		if (f && fgets(name, sizeof(name), f))
+			name[strcspn(name, "\n")] = '\0';
+		if (f)
+			fclose(f);
+		fprintf(stderr,
+			"why: %s, pid %d, is a 32-bit program: its calls are not watched\n",
+			name, (int)pid);
+	}
+	close(fd);
+}
+
+/* start - COMMAND itself, once it is traced; does not return */
+static void start(char **command, int go)
+{
+	enum { TRACE = 9, ALLOW };
+	struct sock_filter code[] = {
+#define LOAD(field) \
+	BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, field))
+#define IS(value, yes, no) BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, value, yes, no)
+		LOAD(arch),
+		IS(ARCH, 0, ALLOW - 2),
+		LOAD(nr),
+		IS(SYS_bind, TRACE - 4, 0),
+		IS(SYS_connect, TRACE - 5, 0),
+		IS(SYS_listen, TRACE - 6, 0),
+		IS(SYS_getsockopt, 0, ALLOW - 7),
+		LOAD(args[2]),
+		IS(SO_ERROR, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_TRACE),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	struct sock_fprog program = {sizeof(code) / sizeof(*code), code};
+	char byte;
+
+	if (read(go, &byte, 1) != 1)
+		_exit(1);
+	if (syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program) &&
+	    (errno != EACCES || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) ||
+	     syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program))) {
+		warn_errno(errno, "seccomp filter (this container or kernel "
+				  "forbids it: use why -p PID)");
+		_exit(1);
+	}
+	execvp(command[0], command);
+	warn_errno(errno, "%s", command[0]);
+	_exit(errno == ENOENT ? 127 : 126);
+}
+
+/* stopped - a thread stands still: look why, and let it go on */
+static void stopped(pid_t tid, int status)
+{
+	struct thread *t = thread_of(tid, true);
+	const int signal = WSTOPSIG(status), event = status >> 16;
+	struct __ptrace_syscall_info info;
+	int how = PTRACE_CONT, pass = 0;
+	unsigned long former;
+
+	if (signal == (SIGTRAP | 0x80) || event == PTRACE_EVENT_SECCOMP) {
+		memset(&info, 0, sizeof(info));
+		if (ptrace(PTRACE_GET_SYSCALL_INFO, tid, sizeof(info), &info) <
+			    0 &&
+		    errno != ESRCH)
+			die_errno("PTRACE_GET_SYSCALL_INFO (since Linux 5.3)");
+		if (info.op == PTRACE_SYSCALL_INFO_SECCOMP) {
+			enter(t, &info);
+			how = PTRACE_SYSCALL;
+		} else if (info.op == PTRACE_SYSCALL_INFO_EXIT && t->nr >= 0) {
+			leave(t, (long)info.exit.rval);
+			t->nr = -1;
+		} else if (t->nr >= 0) {
+			how = PTRACE_SYSCALL;
+		}
+	} else if (event == PTRACE_EVENT_STOP) {
+		if (signal != SIGTRAP)
+			how = PTRACE_LISTEN; /* as SIGSTOP has it */
+	} else if (event == PTRACE_EVENT_EXEC) {
+		if (!ptrace(PTRACE_GETEVENTMSG, tid, 0, &former) &&
+		    (pid_t)former != tid)
+			forget((pid_t)former);
+		look_at(tid);
+	} else if (!event) {
+		pass = signal;
+	}
+	if (ptrace(how, tid, 0, (void *)(intptr_t)pass) && errno != ESRCH)
+		warn_errno(errno, "ptrace");
+}
+
+/* say_rest - what was not said of each call */
+static void say_rest(const char *name, int64_t ns)
+{
+	if (repeats)
+		fprintf(stderr, "why: %zu more calls failed as those did\n",
+			repeats);
+	if (ns > 100000000 && calls > ns / 500000)
+		fprintf(stderr,
+			"why: %s made %lld calls of sockets, %lld a second; "
+			"each was stopped twice to be watched, and that "
+			"slowed it\n",
+			name, calls, (long long)(calls * 1000000000 / ns));
+}
+
+/* trace - COMMAND and all that it starts; its wait status goes to REPORT */
+static void trace(char **command, int report, const struct sigaction *actions,
+		  const int *signals, size_t n)
+{
+	const int64_t begin = now_ns();
+	int go[2], status, null;
+	pid_t tid, child;
+
+	if (pipe2(go, O_CLOEXEC) || (child = fork()) < 0)
+		die_errno("%s", command[0]);
+	if (!child) {
+		close(report);
+		close(go[1]);
+		for (size_t i = 0; i < n; i++)
+			sigaction(signals[i], &actions[i], NULL);
+		start(command, go[0]);
+	}
+	close(go[0]);
+	if (write(report, &child, sizeof(child)) != sizeof(child))
+		die_errno("%s", command[0]);
+	if (ptrace(PTRACE_SEIZE, child, 0,
+		   PTRACE_O_TRACESECCOMP | PTRACE_O_TRACESYSGOOD |
+			   PTRACE_O_TRACEFORK | PTRACE_O_TRACEVFORK |
+			   PTRACE_O_TRACECLONE | PTRACE_O_TRACEEXEC |
+			   PTRACE_O_EXITKILL)) {
+		warn_errno(
+			errno,
+			"ptrace (kernel.yama.ptrace_scope, or the container, "
+			"forbids it: run it as root, with CAP_SYS_PTRACE; or "
+			"use why -p PID)");
+		kill(child, SIGKILL);
+		exit(EXIT_REFUSED);
+	}
+	if (write(go[1], "", 1) != 1)
+		die_errno("%s", command[0]);
+	close(go[1]);
+	while ((tid = waitpid(-1, &status, __WALL)) > 0 || errno == EINTR) {
+		if (tid < 0)
+			continue;
+		if (WIFSTOPPED(status)) {
+			stopped(tid, status);
+			continue;
+		}
+		forget(tid);
+		if (tid != child)
+			continue;
+		say_rest(command[0], now_ns() - begin);
+		/* What it has left running is watched no more, but has the
+		 * filter: its tracer stays, and holds nothing else. */
+		why = "/bin/true";
+		null = open("/dev/null", O_RDWR);
+		for (int fd = 0; null >= 0 && fd < 3; fd++)
+			dup2(null, fd);
+		if (write(report, &status, sizeof(status)) < 0)
+			break;
+		close(report);
+		report = -1;
+	}
+	exit(EXIT_DONE);
+}
+
+/* pass_on - a signal for COMMAND; the terminal's go to it without us */
+static void pass_on(int signal, siginfo_t *info, void *context)
+{
+	(void)context;
+	if (info->si_code <= 0 && command_pid > 0)
+		kill((pid_t)command_pid, signal);
+}
+
+static int run_command(char **command)
+{
+	static const int signals[] = {SIGHUP,  SIGINT,	SIGQUIT,
+				      SIGTERM, SIGUSR1, SIGUSR2};
+	enum { N = sizeof(signals) / sizeof(*signals) };
+	struct sigaction old[N], pass = {.sa_sigaction = pass_on,
+					 .sa_flags = SA_SIGINFO | SA_RESTART};
+	int report[2], status;
+	pid_t tracer, child;
+
+	if (!ARCH)
+		die_usage("-- COMMAND is not for this kind of machine");
+	if (syscall(SYS_pidfd_getfd, -1, 0, 0) && errno == ENOSYS)
+		die_errno("pidfd_getfd (since Linux 5.6)");
+	if (pipe2(report, O_CLOEXEC))
+		die_errno("%s", command[0]);
+	for (int i = 0; i < N; i++)
+		sigaction(signals[i], &pass, &old[i]);
+	tracer = fork();
+	if (tracer < 0)
+		die_errno("%s", command[0]);
+	if (!tracer) {
+		close(report[0]);
+		trace(command, report[1], old, signals, N);
+	}
+	close(report[1]);
+	if (read(report[0], &child, sizeof(child)) != sizeof(child))
+		return EXIT_REFUSED;
+	command_pid = child;
+	if (read(report[0], &status, sizeof(status)) != sizeof(status))
+		return EXIT_REFUSED;
+	if (!WIFSIGNALED(status))
+		return WEXITSTATUS(status);
+	/* It ends as COMMAND did; the core is COMMAND's. */
+	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+	signal(WTERMSIG(status), SIG_DFL);
+	raise(WTERMSIG(status));
+	return 128 + WTERMSIG(status);
+}
+
+int main(int argc, char **argv)
+{
+	prog_name = "why";
+	if (argc > 4 && !strcmp(argv[1], "--why") && !strcmp(argv[3], "--")) {
+		why = argv[2];
+		return run_command(argv + 4);
+	}
+	if (argc == 3 && !strcmp(argv[1], "-p"))
+		return list_process(argv[2]);
+	if (argc > 2 && !strcmp(argv[1], "--call"))
+		return make_call(argv[2], argv + 3);
+	fputs("usage: watch --why WHY -- COMMAND ... | -p PID | "
+	      "--call bind|connect WORDS\n",
+	      stderr);
+	return EXIT_USAGE;
+}
