@@ -5,7 +5,9 @@
  *		and listen() of a TCP socket that fails, run WHY --event
  *WORDS... while the thread that made it stands still
  *	watch -p PID			the TCP sockets of a process, as WORDS
- *	watch --call bind|connect WORDS	make that call, print what came of it
+ *	watch --call bind|listen|connect WORDS	make that call (bind() before
+ *		listen(), and before connect() if it is asked for), print what
+ *came of it
  *
  * WORDS are name=value: the options that the socket really has, its addresses.
  *
@@ -208,6 +210,8 @@ static int make_call(const char *call, char **words)
 		a = end_word(words, "bind");
 		good = !bind(fd, &a.sa, a.len);
 	}
+	if (good && !strcmp(call, "listen"))
+		good = !listen(fd, 1);
 	if (good && !strcmp(call, "connect")) {
 		a = end_word(words, "to");
 		setsockopt(fd, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset));
@@ -400,7 +404,7 @@ static void enter(struct thread *t, const struct __ptrace_syscall_info *info)
 	}
 	t->tcp = true;
 	/* connect() that fails takes the port away. */
-	copy = t->nr == SYS_bind ? -1 : copy_fd(t->tid, t->fd);
+	copy = copy_fd(t->tid, t->fd);
 	if (copy >= 0) {
 		local_addr(copy, &t->from);
 		close(copy);
