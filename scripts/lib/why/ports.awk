@@ -1,23 +1,31 @@
-# ports.awk - what the sockets on a port range mean for each port of it
+# ports.awk - what the sockets on a port range mean for the ports of it
 #
-# Lines "= KEY... VERDICT" first, then the rows of `peek -e -o LO-HI`.  The MODE:
+# Reads the rows of `peek -e -o LO-HI` once, there may be hundreds of thousands, and
+# prints
 #
-#	keys    "COUNT KEY", for each kind of socket that the model is to judge, the
-#	        most frequent first
-#	ports   with these verdicts, 1 or 0: "SIZE USABLE ONLY RESERVED SELF": ports
-#	        in all; that can be used; the place of the one, if it is one; reserved;
-#	        and 1, ?, 0: PEER_PORT is picked, may be picked, is not
-#	table   "COUNT STATE DESTINATION UID PID COMMAND", the most frequent first
-#	rate    "SECONDS NEW": how many went into TIME-WAIT in the last SECONDS
+#	K ID COUNT KEY	a kind of socket, for the model to judge
+#	P PORTS R0 R1 R2 R3 PLACE MINE ID...
+#			ports that have these kinds of sockets, and no others: how many,
+#			in each rank, the place of one in the range, and the rank of
+#			PEER_PORT if it is among them
+#	T COUNT STATE DESTINATION UID PID COMMAND	for the reader
+#	R RESERVED FRESH	ports that are reserved; how many sockets went into
+#			TIME-WAIT in the last ten seconds
 #
 # The KEY of a socket for bind(): STATE ADDR V6ONLY REUSEADDR REUSEPORT UID DEV, for
-# connect(): HELD or the state of our own four-tuple or -, its age, and how it got
-# its port: bound, kernel, unknown, or SOURCE>DESTINATION, four at most: the route
-# knows whether bind() chose that source.
+# connect(): HELD or the state of our own four-tuple or -, its age, and how it got its
+# port: bound, kernel, unknown, or SOURCE>DESTINATION, four at most: the route knows
+# whether bind() chose that source.
+#
+# The search takes the ports rank by rank: connect() first those of the parity of the
+# range's lower end, bind() the others; with SO_REUSEADDR the lower half before the
+# upper; a range of the socket's own is of one rank.
 
+# plain: without the mark of an IPv4 address that is mapped to IPv6
 function plain(end) {
+	if (!index(end, "[::ffff:")) return end
 	sub(/^\[::ffff:/, "", end)
-	if (end ~ /\./) sub(/\]/, "", end)
+	sub(/\]/, "", end)
 	return end
 }
 
@@ -28,8 +36,8 @@ function addr_of(end) {
 }
 
 function how_of(    pair) {
-	if ($15 == 1) return "kernel"
-	if ($15 != 0 || !$14) return "unknown"
+	if ($15 == "1") return "kernel"
+	if ($15 == "-" || $14 == "0") return "unknown"
 	pair = addr_of(plain($4)) ">" addr_of(plain($5))
 	if (!(pair in is_pair) && pairs < 4) {
 		is_pair[pair] = 1
@@ -38,12 +46,11 @@ function how_of(    pair) {
 	return pair in is_pair ? pair : "unknown"
 }
 
-function key_of(    state, age) {
-	state = $6 == "-" ? $1 : "TIME-WAIT"
+function key_of(    age) {
 	if (call == "bind")
-		return state " " addr_of($4) " " $8 " " $9 " " $10 " " $7 " " $13
+		return ($6 == "-" ? $1 : "TIME-WAIT") " " addr_of($4) " " $8 " " $9 " " $10 " " $7 " " $13
 	if ($1 == "LISTEN" || $1 == "BOUND") return "HELD - bound"
-	if (plain($5) != plain(to) || addr_of(plain($4)) != src || ($13 != "-" && $13 != dev))
+	if (plain($5) != to || plain($4) != src ":" port || ($13 != "-" && $13 != dev))
 		return "- - " how_of()
 	age = "-"
 	if ($6 != "-") age = (($1 == "TIME-WAIT" ? tw : fin * 1000) - $6 > delay) ? "old" : "young"
@@ -53,62 +60,57 @@ function key_of(    state, age) {
 BEGIN {
 	n = split(reserved, parts, ",")
 	for (i = 1; i <= n; i++) {
-		from = to_port = parts[i]
-		if (split(parts[i], ends, "-") == 2) { from = ends[1]; to_port = ends[2] }
-		for (p = from + 0; p <= to_port + 0; p++)
-			if (p >= lo && p <= hi) { is_reserved[p] = 1; reserved_count++ }
+		m = split(parts[i], ends, "-")
+		for (p = ends[1] + 0; p <= ends[m] + 0; p++)
+			if (p >= lo && p <= hi) {
+				is_reserved[p] = 1
+				reserved_count++
+			}
 	}
+	if (index(src, ":")) src = "[" src "]"
 }
 
-$1 == "=" {
-	if (NF < 3) next
-	verdict = $NF
-	sub(/^= /, ""); sub(/ [^ ]+$/, "")
-	judged[$0] = verdict
-	next
-}
 NF < 15 || $1 == "SYN-RECV" { next }
-mode == "table" {
-	count[$1 " " ($5 ~ /:0$/ ? "-" : plain($5)) " " ($14 ? $7 " " $11 " " $12 : "- - -")]++
-	next
-}
-mode == "rate" {
-	if ($1 == "TIME-WAIT" && $6 != "-" && $6 > tw - 10000) fresh++
-	next
-}
 {
-	port = $4
-	sub(/.*:/, "", port)
+	n = split($4, parts, ":")
+	port = parts[n]
+	if ($14 == "0" && $6 != "-" && call == "connect" && $5 != to && !index($5, "[")) {
+		# Most are of this kind, and there may be many.
+		table[$1 " " $5 " - - -"]++
+		key = "- - unknown"
+	} else {
+		held = $1 == "LISTEN" || $1 == "BOUND"
+		table[$1 " " (held ? "-" : plain($5)) " " ($14 == "0" ? "- - -" : $7 " " $11 " " $12)]++
+		key = key_of()
+	}
+	if ($6 > tw - 10000 && $1 == "TIME-WAIT") fresh++
 	if (port in is_reserved) next
-}
-mode == "keys" { count[key_of()]++; next }
-{
-	verdict = judged[key_of()]
-	if (verdict == "0") is_taken[port] = 1
+	if (!(key in id)) id[key] = ++ids
+	count[key]++
+	key = id[key]
+	if ((port, key) in has) next
+	has[port, key] = 1
+	set[port] = set[port] " " key
 }
 
 END {
-	if (mode == "rate") print 10, fresh + 0
-	if (mode == "table" || mode == "keys")
-		for (key in count) print count[key], key | "sort -k 1,1nr -k 2"
-	if (mode != "ports") exit
+	for (key in id) print "K", id[key], count[key], key
+	for (key in table) print "T", table[key], key
+	print "R", reserved_count + 0, fresh + 0
 	size = hi - lo + 1
-	# bind() with SO_REUSEADDR goes over the lower half first.
 	if (call == "bind" && reuseaddr && size >= 4) half = 2 * int(size / 4)
+	else half = size
 	for (p = lo; p <= hi; p++) {
-		if (p in is_reserved || p in is_taken) continue
-		usable++
-		only = p - lo
-		# connect() goes over the ports of the parity of the range's lower end
-		# first, bind() over the others.
-		rank = (only >= half ? 2 : 0) + (own ? 0 : (only + (call == "bind")) % 2)
-		ranks[rank]++
-		if (p == peer_port) mine = rank
+		if (p in is_reserved) continue
+		kinds = set[p]
+		place = p - lo
+		rank = (place >= half ? 2 : 0) + (own ? 0 : (place + (call == "bind")) % 2)
+		ports[kinds]++
+		ranks[kinds, rank]++
+		places[kinds] = place
+		if (p == peer_port) mine[kinds] = rank
 	}
-	self = 0
-	if (mine != "") {
-		self = ranks[mine] == 1 ? 1 : "?"
-		for (rank = 0; rank < mine; rank++) if (ranks[rank]) self = 0
-	}
-	print size, usable + 0, usable == 1 ? only : "-", reserved_count + 0, self
+	for (kinds in ports)
+		print "P", ports[kinds], ranks[kinds, 0] + 0, ranks[kinds, 1] + 0, ranks[kinds, 2] + 0, \
+			ranks[kinds, 3] + 0, places[kinds], (kinds in mine) ? mine[kinds] : "-", kinds
 }
