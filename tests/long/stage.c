@@ -39,6 +39,9 @@ static int make(const char *letters, bool of_six)
 		set(fd, SOL_SOCKET, SO_REUSEADDR, 1);
 	if (strchr(letters, 'T'))
 		set(fd, SOL_SOCKET, SO_REUSEPORT, 1);
+	if (strchr(letters, 'D'))
+		must(!setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, "lo", 2),
+		     "SO_BINDTODEVICE");
 	if (of_six)
 		set(fd, IPPROTO_IPV6, IPV6_V6ONLY, !!strchr(letters, 'V'));
 	return fd;
@@ -179,7 +182,8 @@ int main(int argc, char **argv)
 	}
 	puts("ready");
 	flush_stdout();
-	while (getchar() != EOF)
-		;
-	return EXIT_DONE;
+	if (strchr(options, 'F') && fork() && fork())
+		return EXIT_DONE;
+	for (;;)
+		pause();
 }
