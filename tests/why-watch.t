@@ -3,8 +3,9 @@
 # is told of it.
 . "${0%/*}/tap.bash"
 
-export RTEST_BIN=${RTEST_BIN:-$PWD} why=$PWD/scripts/why tmp
+export RTEST_BIN=${RTEST_BIN:-$PWD} why=$PWD/scripts/why sandbox=$PWD/scripts/sandbox tmp
 cd "$RTEST_BIN" || exit 1
+# shellcheck disable=SC2016 # of the scripts below
 up='until [[ $(./peek "$2") == *"$1 "* ]]; do sleep 0.02; done'
 
 # in_sandbox NAME: runs the script on stdin there.
@@ -12,7 +13,7 @@ in_sandbox() {
 	name=$1
 	shift
 	{ echo "up() { $up; }"; cat; } >"$tmp/act"
-	run "$OLDPWD/scripts/sandbox" "$@" -- bash "$tmp/act"
+	run "$sandbox" "$@" -- bash "$tmp/act"
 	out=$(tr -s ' ' ' ' <<<"$out") err=$(tr -s ' ' ' ' <<<"$err")
 }
 says() { like "$name: $1" "$2" "$out"; }
