@@ -24,7 +24,7 @@ forge_parts = src/forge
 peek_parts = src/peek
 watch_parts = src/watch src/words
 tests := $(wildcard tests/*.t)
-c_files = $(wildcard *.c src/*.c scripts/lib/*.c tests/*.c tests/bench/*.c tests/fuzz/*.c)
+c_files = $(wildcard *.c src/*.c scripts/lib/*.c tests/*.c tests/long/*.c tests/bench/*.c tests/fuzz/*.c)
 benches = $(patsubst %.c,%,$(wildcard tests/bench/*.c))
 
 all: $(programs) scripts/lib/netns.so ## build the programs (the default)
@@ -53,6 +53,9 @@ check: all ## build, and run the tests of the toolkit
 		echo 'make check: prove is missing: run scripts/setup' >&2; exit 1; }
 	@[ -n '$(tests)' ] || { echo 'make check: tests/ has no test' >&2; exit 1; }
 	RTEST_BIN='$(RTEST_BIN)' prove --jobs $(JOBS) $(PROVEFLAGS) $(tests)
+
+check-all: check ## and those that take minutes
+	RTEST_BIN='$(RTEST_BIN)' prove $(PROVEFLAGS) $(wildcard tests/long/*.t)
 
 # A tool that is not here is said, and left out.
 lint: ## gcc, clang, clang-format, shellcheck: no warning is allowed
@@ -221,5 +224,5 @@ clean: ## remove what was built
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 12
 
-.PHONY: all demo check lint sanitize sanitize-asan sanitize-tsan findings bench \
+.PHONY: all demo check check-all lint sanitize sanitize-asan sanitize-tsan findings bench \
 	fuzz install uninstall dist deb clean help
