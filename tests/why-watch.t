@@ -96,6 +96,35 @@ in_sandbox 'another network namespace' <<'END'
 END
 says 'the holder there' 'Process: server, pid [0-9]+'
 
+# Programs of others, where they are.
+for daemon in 'nginx -c CONF' 'redis-server --port 8080 --save ""' 'haproxy -f CONF'; do
+	program=${daemon%% *}
+	if ! command -v "$program" >/dev/null; then
+		skip "$program" "no $program"
+		continue
+	fi
+	case $program in
+	nginx) echo 'daemon off; events {} http { server { listen 8080; } }' ;;
+	*) printf 'frontend f\n mode http\n timeout client 1s\n bind :8080\n' ;;
+	esac >"$tmp/conf"
+	in_sandbox "$program" <<-END
+	./server -n 0 -d 0.0.0.0 8080 </dev/null & up LISTEN 8080
+	timeout 20 "\$why" -- ${daemon/CONF/$tmp/conf} </dev/null >/dev/null
+	kill %1
+	END
+	tells 'its bind()' "why: $program, pid [0-9]+: bind\\(\\) to .*:8080 failed with EADDRINUSE"
+	tells 'who holds the port' 'Process: server, pid [0-9]+'
+done
+
+in_sandbox 'what is not a program' <<'END'
+unshare -n sh -c './server -n 0 -d 127.0.0.1 8080 </dev/null & echo $! >"$tmp/elsewhere"; wait' &
+until [ -s "$tmp/elsewhere" ] && read -r pid <"$tmp/elsewhere" && [ "$(readlink /proc/$pid/exe)" = "$(readlink -f ./server)" ]; do sleep 0.02; done
+nsenter -t "$pid" -n bash -c 'until [[ $(./peek 8080) == LISTEN* ]]; do sleep 0.02; done'
+"$why" -q -p "$pid"
+kill "$pid"
+END
+says 'a process in another network namespace' '^bind\(\) to 127.0.0.1:8080 when it starts again: would succeed'
+
 in_sandbox 'a program that runs' ip_local_port_range='41000 41009' <<'END'
 ./server -n 0 -H -A 127.0.0.1 8000 </dev/null >/dev/null 2>&1 & up LISTEN 8000
 ./client -H -n 10 127.0.0.1 8000 >/dev/null & client=$!

@@ -516,4 +516,8 @@ connect 127.0.0.1:8888|connect fails with ECONNREFUSED
 connect -b 8888 127.0.0.1:8889|connect fails with EADDRINUSE
 END
 
+# --- a sample of the matrix, which tests/long has in full ---
+RTEST_MATRIX=40 RTEST_SEED=${RTEST_SEED:-7} tests/long/why-matrix.t >"$tmp/sample" 2>&1 </dev/null
+verdict $? "40 calls that are drawn by lot" || note "$(grep -A 9 '^not ok' "$tmp/sample")"
+
 finish
