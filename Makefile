@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-# Makefile - builds the six programs, tests and installs the toolkit
+# Makefile - builds the seven programs, tests and installs the toolkit
 #
 # `cc -o rtest rtest.c -lpthread` builds rtest as well.  CC, CPPFLAGS, CFLAGS,
 # LDFLAGS and LDLIBS are yours to set.
@@ -18,7 +18,7 @@ libs = -lpthread $(LDLIBS)
 kernel_headers = $(if $(findstring musl,$(CC)),$(addprefix -idirafter ,/usr/include \
 	/usr/include/$(shell uname -m)-linux-gnu))
 build_flags = -std=gnu11 $(WARNINGS) $(kernel_headers) $(CPPFLAGS) $(CFLAGS)
-programs = rtest server client wire forge peek
+programs = rtest server client wire forge peek watch
 # A program is linked from these, each a .c file.
 rtest_parts = rtest
 server_parts = server src/conversation src/hear src/events src/talk src/options src/relay
@@ -26,8 +26,9 @@ client_parts = client src/conversation src/hear src/events src/talk src/options 
 wire_parts = src/wire src/segment src/print src/filter src/capture src/pcap src/pcapng src/track src/arrival src/ladder src/text src/svg
 forge_parts = src/forge src/inject src/segment src/print src/filter src/capture
 peek_parts = src/peek src/sockdiag src/holders
+watch_parts = src/watch src/calls src/words
 tests := $(wildcard tests/*.t)
-c_files = $(wildcard *.c src/*.c tests/*.c tests/bench/*.c tests/fuzz/*.c)
+c_files = $(wildcard *.c src/*.c tests/*.c tests/long/*.c tests/bench/*.c tests/fuzz/*.c)
 benches = $(patsubst %.c,%,$(wildcard tests/bench/*.c))
 
 all: $(programs) ## build the programs (the default)
@@ -62,6 +63,9 @@ check: all ## build, and run the tests of the toolkit
 		echo 'make check: prove is missing: run scripts/setup' >&2; exit 1; }
 	@[ -n '$(tests)' ] || { echo 'make check: tests/ has no test' >&2; exit 1; }
 	RTEST_BIN='$(RTEST_BIN)' prove --jobs $(JOBS) $(PROVEFLAGS) $(tests)
+
+check-all: check ## and those that take minutes
+	RTEST_BIN='$(RTEST_BIN)' prove $(PROVEFLAGS) $(wildcard tests/long/*.t)
 
 # A tool that is not here is said, and left out.
 lint: ## gcc, clang, clang-format, shellcheck: no warning is allowed
@@ -131,8 +135,8 @@ private = $(libdir)/rtest
 # Links that stay right when the whole PREFIX is moved.
 link = $(patsubst $(PREFIX)/%,../%,$(private))
 commands = $(notdir $(wildcard scripts/lab scripts/sandbox scripts/why))
-# peek is for why alone.
-on_path = rtest $(addprefix rtest-,$(filter-out rtest peek,$(programs)) $(commands))
+# peek and watch are for why alone.
+on_path = rtest $(addprefix rtest-,$(filter-out rtest peek watch,$(programs)) $(commands))
 pages = $(on_path:%=docs/man/%.1)
 documents = LICENSE README.md $(wildcard docs/*.md)
 
@@ -230,5 +234,5 @@ clean: ## remove what was built
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 12
 
-.PHONY: all always demo check lint sanitize sanitize-asan sanitize-tsan findings bench \
+.PHONY: all always demo check check-all lint sanitize sanitize-asan sanitize-tsan findings bench \
 	fuzz install uninstall dist deb clean help

@@ -11,6 +11,9 @@
 
 #include <dirent.h>
 #include <sys/syscall.h>
+#include <time.h>
+
+#define SEARCH_NS INT64_C(300000000) /* of CPU time */
 
 static int by_inode(const void *a, const void *b)
 {
@@ -20,9 +23,18 @@ static int by_inode(const void *a, const void *b)
 	return x < y ? -1 : x > y;
 }
 
+/* cpu_ns - the CPU time of this process, in nanoseconds */
+static int64_t cpu_ns(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+	return t.tv_sec * INT64_C(1000000000) + t.tv_nsec;
+}
+
 /*
- * read_options - SO_REUSEADDR and SO_REUSEPORT of a socket that a process
- * holds; they stay unknown where the kernel is older than pidfd_getfd()
+ * read_options - SO_REUSEADDR, SO_REUSEPORT, IPV6_V6ONLY of a socket that a
+ * process holds; they stay unknown where the kernel is older than pidfd_getfd()
  * (5.6), or refuses
  */
 static void read_options(struct row *r, int pidfd, int fd)
@@ -38,6 +50,10 @@ static void read_options(struct row *r, int pidfd, int fd)
 	len = sizeof(int);
 	if (!getsockopt(copy, SOL_SOCKET, SO_REUSEPORT, &on, &len))
 		r->kind.reuseport = !!on;
+	len = sizeof(int);
+	if (r->kind.local.family == AF_INET6 &&
+	    !getsockopt(copy, IPPROTO_IPV6, IPV6_V6ONLY, &on, &len))
+		r->kind.v6only = !!on;
 	close(copy);
 }
 
@@ -63,9 +79,11 @@ static void read_command(long pid, char command[COMMAND_SIZE])
 
 /*
  * look_into - the descriptors of one process, against the sockets wanted, until
- * none of them is missing; returns how many it has
+ * none of them is missing, or the CPU time @end is over; returns how many it
+ * has
  */
-static size_t look_into(long pid, struct row **want, size_t n, size_t missing)
+static size_t look_into(long pid, struct row **want, size_t n, size_t missing,
+			int64_t end)
 {
 	char path[64], command[COMMAND_SIZE];
 	struct dirent *entry;
@@ -77,7 +95,7 @@ static size_t look_into(long pid, struct row **want, size_t n, size_t missing)
 	dir = opendir(path);
 	if (!dir)
 		return 0;
-	while (found < missing && (entry = readdir(dir))) {
+	while (found < missing && (entry = readdir(dir)) && cpu_ns() < end) {
 		struct row key, *keyp = &key, **hit;
 		char link[32];
 		ssize_t len;
@@ -107,10 +125,13 @@ static size_t look_into(long pid, struct row **want, size_t n, size_t missing)
 
 /*
  * find_holders - the processes that hold these sockets, and the sockets'
- * options, as far as the caller may see
+ * options, as far as the caller may see; with -g and -t no longer than
+ * SEARCH_NS
  */
-void find_holders(struct rows *rows)
+void find_holders(const struct question *q, struct rows *rows)
 {
+	const int64_t end =
+		q->grouped || q->hasty ? cpu_ns() + SEARCH_NS : INT64_MAX;
 	struct row **want = calloc(rows->n + 1, sizeof(struct row *));
 	size_t n = 0, found = 0;
 	struct dirent *entry;
@@ -130,7 +151,8 @@ void find_holders(struct rows *rows)
 			long pid = strtol(entry->d_name, &rest, 10);
 
 			if (pid > 0 && !*rest)
-				found += look_into(pid, want, n, n - found);
+				found +=
+					look_into(pid, want, n, n - found, end);
 		}
 		closedir(proc);
 	}

@@ -10,8 +10,8 @@
 #include <net/if.h>
 
 static const char help[] =
-	"usage: peek [-gjo] SOCKETS ...\n"
-	"       peek [-gjo] -r SOCKETS [SOCKETS ...]\n"
+	"usage: peek [-egjot] SOCKETS ...\n"
+	"       peek [-egjot] -r SOCKETS [SOCKETS ...]\n"
 	"Prints the TCP sockets of this network namespace. SOCKETS is\n"
 	"[ADDR:]PORT[-PORT][/[PEERADDR:]PEERPORT]: those whose local port is PORT, or\n"
 	"between two PORTs; with PEERPORT those with this port at the peer, /0 those\n"
@@ -25,7 +25,11 @@ static const char help[] =
 	"it cannot be seen.\n"
 	"\n"
 	"  -o         look for the process too, and read from its socket the options\n"
-	"             SO_REUSEADDR and SO_REUSEPORT (needs the right to trace it)\n"
+	"             SO_REUSEADDR, SO_REUSEPORT, IPV6_V6ONLY (needs the right to\n"
+	"             trace it)\n"
+	"  -t         search for processes no longer than 0.3 s of CPU time, as -g does\n"
+	"  -e         three columns more: DEV, of SO_BINDTODEVICE; INODE, 0 where no\n"
+	"             process holds it; NOPORT, IP_BIND_ADDRESS_NO_PORT\n"
 	"  -g         those that differ in PEER, LEFT and PID alone in one line, the\n"
 	"             one with the longest LEFT; the line begins with the number of\n"
 	"             the operand, and of the sockets\n"
@@ -112,8 +116,11 @@ static void parse(struct question *q, int argc, char **argv)
 	int opt;
 
 	opterr = 0;
-	while ((opt = getopt_long(argc, argv, ":gjor:", longs, NULL)) != -1) {
+	while ((opt = getopt_long(argc, argv, ":egjor:t", longs, NULL)) != -1) {
 		switch (opt) {
+		case 'e':
+			q->more = true;
+			break;
 		case 'g':
 			q->grouped = true;
 			break;
@@ -126,6 +133,9 @@ static void parse(struct question *q, int argc, char **argv)
 		case 'r':
 			q->span[0] = parse_span(optarg);
 			q->ranged = true;
+			break;
+		case 't':
+			q->hasty = true;
 			break;
 		default:
 			common_option(opt, argv, help);
@@ -176,6 +186,24 @@ static const char *switch_str(int on, const char *unknown)
 	return on < 0 ? unknown : on ? "1" : "0";
 }
 
+/* print_more - the columns of -e */
+static void print_more(const struct row *r, const struct question *q)
+{
+	const char *none = q->json ? "null" : "-", *quote = q->json ? "\"" : "";
+	char dev[IF_NAMESIZE];
+
+	fputs(q->json ? ",\"dev\":" : " ", stdout);
+	if (!r->kind.dev)
+		fputs(none, stdout);
+	else if (if_indextoname(r->kind.dev, dev))
+		printf("%s%s%s", quote, dev, quote);
+	else
+		printf("%s%" PRIu32 "%s", quote, r->kind.dev, quote);
+	printf(q->json ? ",\"inode\":%" PRIu32 ",\"noport\":%s"
+		       : " %" PRIu32 " %s",
+	       r->inode, switch_str(r->kind.noport, none));
+}
+
 static void print_row(const struct row *r, const struct question *q)
 {
 	char local[ADDR_STRLEN], peer[ADDR_STRLEN];
@@ -205,12 +233,14 @@ static void print_row(const struct row *r, const struct question *q)
 	       switch_str(kind->reuseaddr, none),
 	       switch_str(kind->reuseport, none), r->pid ? pid : none);
 	if (!q->json)
-		printf("%s\n", *r->command ? r->command : none);
-	else if (*r->command) {
+		fputs(*r->command ? r->command : none, stdout);
+	else if (*r->command)
 		json_string(stdout, r->command);
-		puts("}");
-	} else
-		puts("null}");
+	else
+		fputs(none, stdout);
+	if (q->more)
+		print_more(r, q);
+	puts(q->json ? "}" : "");
 }
 
 /* print_range - the ports of -r: how many of which sort, and what is there */
@@ -261,7 +291,7 @@ int main(int argc, char **argv)
 		read_reserved(&heap.range);
 	ask_kernel(&heap);
 	if (q.options)
-		find_holders(&heap.rows);
+		find_holders(&q, &heap.rows);
 	if (q.ranged)
 		print_range(&heap.range, &q);
 	for (size_t i = 1; i <= q.spans; i++) {

@@ -35,6 +35,8 @@ struct kind {
 	uint32_t uid;
 	int state;
 	int timewait;
+	uint32_t dev;  /* SO_BINDTODEVICE; 0: none */
+	int noport;    /* IP_BIND_ADDRESS_NO_PORT; -1: unknown */
 	int v6only;    /* -1: does not matter, or unknown */
 	int reuseaddr; /* -1: unknown */
 	int reuseport; /* -1: unknown */
@@ -88,6 +90,8 @@ struct question {
 	bool options; /* -o */
 	bool grouped; /* -g */
 	bool json;    /* -j */
+	bool hasty;   /* -t */
+	bool more;    /* -e */
 	bool ranged;  /* -r: that is span 0, else there is none */
 	struct span span[SPANS_MAX]; /* the operands, from 1 */
 	size_t spans;		     /* the last one's number */
@@ -108,6 +112,6 @@ void read_reserved(struct range *range);
 void ask_kernel(struct heap *heap);
 
 /* holders.c */
-void find_holders(struct rows *rows);
+void find_holders(const struct question *q, struct rows *rows);
 
 #endif /* PEEK_H */

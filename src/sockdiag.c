@@ -10,6 +10,8 @@
 #include <linux/sock_diag.h>
 #include <search.h>
 
+#define DIAG_SOCKOPT 22 /* INET_DIAG_SOCKOPT, of newer headers */
+
 /* same_addr - whether it is that address; an interface counts if known */
 static bool same_addr(const struct end *end, const struct in6_addr *ip,
 		      uint32_t scope)
@@ -211,7 +213,9 @@ static void add(struct heap *heap, const struct nlmsghdr *nlh)
 			  : -1;
 	r->kind.timewait = r->left >= 0;
 	r->kind.uid = msg->idiag_uid;
+	r->kind.dev = msg->id.idiag_if;
 	r->inode = msg->idiag_inode;
+	r->kind.noport = -1;
 	r->kind.v6only = r->kind.reuseaddr = r->kind.reuseport = -1;
 	while (rest >= sizeof(*nla) && nla->nla_len >= sizeof(*nla) &&
 	       nla->nla_len <= rest) {
@@ -220,6 +224,11 @@ static void add(struct heap *heap, const struct nlmsghdr *nlh)
 		if (nla->nla_type == INET_DIAG_SKV6ONLY &&
 		    nla->nla_len > NLA_HDRLEN)
 			r->kind.v6only = *((const uint8_t *)nla + NLA_HDRLEN);
+		/* struct inet_diag_sockopt, since 5.10: its second byte. */
+		if (nla->nla_type == DIAG_SOCKOPT &&
+		    nla->nla_len > NLA_HDRLEN + 1)
+			r->kind.noport =
+				((const uint8_t *)nla)[NLA_HDRLEN + 1] & 1;
 		if (step >= rest)
 			break;
 		rest -= step;

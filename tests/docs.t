@@ -14,7 +14,7 @@ export RTEST_BIN
 # The commands say ./server and the like.
 mkdir "$tmp/tree"
 ln -s "$PWD"/* "$tmp/tree/"
-for program in rtest server client wire forge peek; do
+for program in rtest server client wire forge peek watch; do
 	[ -x "$RTEST_BIN/$program" ] && ln -sfn "$RTEST_BIN/$program" "$tmp/tree/$program"
 done
 docs=(README.md docs/*.md)

@@ -15,7 +15,7 @@ sandbox=1
 # A copy, with the programs as make has left them, is installed and thrown away.
 mkdir "$tmp/tree"
 cp -Rp LICENSE Makefile README.md ./*.c src scripts docs "$tmp/tree"
-for program in rtest server client wire forge peek; do
+for program in rtest server client wire forge peek watch; do
 	[ ! -x "$program" ] || cp -p "$program" "$tmp/tree"
 done
 # in_tree TARGET ARGUMENT...: make, in the copy; its own folder may be private.

@@ -100,7 +100,7 @@ _rtest() {
 		;;
 	why:*)
 		[[ $word == -* ]] && words=$(_rtest_options "${command[@]}")
-		((COMP_CWORD > first)) || words+=' connect bind'
+		((COMP_CWORD > first)) || words+=' connect bind ports'
 		;;
 	*) [[ $word != -* ]] || words=$(_rtest_options "${command[@]}") ;;
 	esac

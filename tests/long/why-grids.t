@@ -1,0 +1,35 @@
+#!/usr/bin/env bash
+# scripts/why: right before every call of the grids of experiments.
+. "${0%/*}/../tap.bash"
+on_one_cpu
+
+export RTEST_BIN=${RTEST_BIN:-$PWD}
+
+# --- the grids: before every call, why foretells its outcome ---
+# With RTEST_WHY an arm asks why, and is broken when it was wrong.
+grids=(client-close listen-restart wildcard-vs-address client-rebind
+	bind-vs-state not-yet-closed two-sides reuseport other-destination
+	reopen-after-restart tw-reuse tw-reuse-inbound)
+RTEST_WHY=1 scripts/lab run --format json "${grids[@]}" >"$tmp/grids" 2>"$tmp/.err" </dev/null
+is "grids: exit code" 0 $?
+is "grids: all of them" "${#grids[@]}" "$(wc -l <"$tmp/grids")"
+sed 's/{"arm":/\n&/g' "$tmp/grids" | grep '^{"arm":' >"$tmp/arms"
+is "grids: in no arm it was wrong" '' "$(grep '"ok":false' "$tmp/arms")"
+is "grids: it was asked in every arm" '' \
+	"$(grep -v '"observed":"skipped"' "$tmp/arms" | grep -vE '"why (bind|connect) [^"]*: (bind|connect) (would|fails)')"
+arms=$(wc -l <"$tmp/arms")
+((arms > 250))
+verdict $? "grids: these are many ($arms arms)"
+undecided=$(grep -c ' the old socket had' "$tmp/arms")
+((undecided && undecided < arms / 3))
+verdict $? "grids: few need to be told what the kernel does not show ($undecided)"
+
+# An answer that is wrong is found out.
+mkdir "$tmp/wrong"
+cp -r scripts "$tmp/wrong/"
+printf '#!/bin/sh\necho connect would succeed\n' >"$tmp/wrong/scripts/why"
+run env RTEST_WHY=1 "$tmp/wrong/scripts/lab" run --format json two-sides
+is "a wrong answer: exit code" 1 "$status"
+like "a wrong answer: said" 'connect would succeed; but it was EADDRNOTAVAIL' "$out"
+
+finish

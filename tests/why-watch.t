@@ -1,0 +1,170 @@
+#!/usr/bin/env bash
+# scripts/why -- COMMAND, why -p PID, why ports, -j: what a program does, and what it
+# is told of it.
+. "${0%/*}/tap.bash"
+
+export RTEST_BIN=${RTEST_BIN:-$PWD} why=$PWD/scripts/why sandbox=$PWD/scripts/sandbox tmp
+cd "$RTEST_BIN" || exit 1
+# shellcheck disable=SC2016 # of the scripts below
+up='until [[ $(./peek "$2") == *"$1 "* ]]; do sleep 0.02; done'
+
+# in_sandbox NAME: runs the script on stdin there.
+in_sandbox() {
+	name=$1
+	shift
+	{ echo "up() { $up; }"; cat; } >"$tmp/act"
+	run "$sandbox" "$@" -- bash "$tmp/act"
+	out=$(tr -s ' ' ' ' <<<"$out") err=$(tr -s ' ' ' ' <<<"$err")
+}
+says() { like "$name: $1" "$2" "$out"; }
+tells() { like "$name: $1" "$2" "$err"; }
+
+in_sandbox 'a connect() that nobody waits for' <<'END'
+command -v curl >/dev/null || exit 9
+"$why" -- curl -sS http://127.0.0.1:1/
+echo "exit $?"
+END
+if [ "$status" = 9 ]; then
+	skip "$name" 'no curl'
+else
+	says "the command's own exit code" '^exit 7$'
+	tells 'the call and its errno' 'why: curl, pid [0-9]+: connect\(\) to 127.0.0.1:1 failed with ECONNREFUSED \(Connection refused\)'
+	tells 'the rule' 'tcp_v4_send_reset: nobody listens there'
+fi
+
+in_sandbox 'a taken port' <<'END'
+./server -n 0 -d 0.0.0.0 8080 </dev/null & up LISTEN 8080
+"$why" -- ./server -A 0.0.0.0 8080 </dev/null
+echo "exit $?"
+kill %1
+END
+says "the command's own exit code" '^exit 1$'
+tells 'the options that the socket really had' 'bind\(\) to 0.0.0.0:8080 failed with EADDRINUSE \(Address already in use\); SO_REUSEADDR'
+tells 'who holds it' 'Process: server, pid [0-9]+'
+tells "the command's own words" 'server: bind to 0.0.0.0:8080: Address already in use'
+
+if [ "$(id -u)" = 0 ]; then
+	in_sandbox 'a low port, as an ordinary user' <<-'END'
+	chmod 755 "$tmp"
+	setpriv --reuid 65534 --clear-groups --inh-caps=-all "$why" -- ./server 0.0.0.0 80 </dev/null
+	END
+	tells 'EACCES' 'failed with EACCES'
+	tells 'the way out' 'setcap cap_net_bind_service'
+	in_sandbox "another user's process" <<-'END'
+	./server -n 0 -d 0.0.0.0 8080 </dev/null & up LISTEN 8080
+	setpriv --reuid 65534 --clear-groups --inh-caps=-all "$why" -p $!
+	echo "exit $?"
+	kill $!
+	END
+	tells 'says so' "^why: process [0-9]+ \(server\) is another user's, or may not be traced"
+	says 'exit code' '^exit 1$'
+else
+	skip 'an ordinary user' 'only root can be two users'
+fi
+
+in_sandbox 'stdin, stdout, signals' <<'END'
+echo hello | "$why" -- cat
+"$why" -- sh -c 'exit 7'; echo "exit $?"
+"$why" -- sh -c 'kill -TERM $$'; echo "exit $?"
+"$why" -- ./no-such-program; echo "exit $?"
+"$why" -- sh -c 'trap "echo got it; exit 4" USR1; echo >"$tmp/there"; while :; do sleep 0.1; done' &
+until [ -e "$tmp/there" ]; do sleep 0.02; done
+kill -USR1 $!; wait $!; echo "exit $?"
+"$why" -- sh -c './server -n 0 -d 127.0.0.1 8088 </dev/null >/dev/null 2>&1 & echo $! >"$tmp/pid"' | cat
+up LISTEN 8088
+echo "the pipe has ended, the server has not"
+kill "$(cat "$tmp/pid")"
+END
+is "$name" 'hello
+exit 7
+exit 143
+exit 127
+got it
+exit 4
+the pipe has ended, the server has not' "$out"
+tells 'a command that is not there' 'why: ./no-such-program: No such file or directory \[ENOENT\]'
+
+in_sandbox 'what is alike is said once' <<'END'
+"$why" -- sh -c 'for i in 1 2 3; do ./client 127.0.0.1 9; done' 2>&1 >/dev/null | grep -c '^why: client'
+"$why" -- sh -c 'for i in 1 2 3; do ./client 127.0.0.1 9; done' 2>&1 >/dev/null | grep 'more calls'
+END
+says 'once' '^1'
+says 'and counted' 'why: 2 more calls failed as those did'
+
+in_sandbox 'another network namespace' <<'END'
+"$why" -- unshare -n sh -c 'ip link set lo up; ./server -n 0 -d 127.0.0.1 8080 </dev/null & sleep 0.5; ./server 127.0.0.1 8080 </dev/null; kill $!' 2>&1
+END
+says 'the holder there' 'Process: server, pid [0-9]+'
+
+# Programs of others, where they are.
+for daemon in 'nginx -c CONF' 'redis-server --port 8080 --save ""' 'haproxy -f CONF'; do
+	program=${daemon%% *}
+	if ! command -v "$program" >/dev/null; then
+		skip "$program" "no $program"
+		continue
+	fi
+	case $program in
+	nginx) echo 'daemon off; events {} http { server { listen 8080; } }' ;;
+	*) printf 'frontend f\n mode http\n timeout client 1s\n bind :8080\n' ;;
+	esac >"$tmp/conf"
+	in_sandbox "$program" <<-END
+	./server -n 0 -d 0.0.0.0 8080 </dev/null & up LISTEN 8080
+	timeout 20 "\$why" -- ${daemon/CONF/$tmp/conf} </dev/null >/dev/null
+	kill %1
+	END
+	tells 'its bind()' "why: $program, pid [0-9]+: bind\\(\\) to .*:8080 failed with EADDRINUSE"
+	tells 'who holds the port' 'Process: server, pid [0-9]+'
+done
+
+in_sandbox 'what is not a program' <<'END'
+unshare -n sh -c './server -n 0 -d 127.0.0.1 8080 </dev/null & echo $! >"$tmp/elsewhere"; wait' &
+until [ -s "$tmp/elsewhere" ] && read -r pid <"$tmp/elsewhere" && [ "$(readlink /proc/$pid/exe)" = "$(readlink -f ./server)" ]; do sleep 0.02; done
+nsenter -t "$pid" -n bash -c 'until [[ $(./peek 8080) == LISTEN* ]]; do sleep 0.02; done'
+"$why" -q -p "$pid"
+kill "$pid"
+END
+says 'a process in another network namespace' '^bind\(\) to 127.0.0.1:8080 when it starts again: would succeed'
+
+in_sandbox 'a program that runs' ip_local_port_range='41000 41009' <<'END'
+./server -n 0 -H -A 127.0.0.1 8000 </dev/null >/dev/null 2>&1 & up LISTEN 8000
+./client -H -n 10 127.0.0.1 8000 >/dev/null & client=$!
+until [ "$(./peek 41000-41009 | grep -c ESTAB)" = 10 ]; do sleep 0.02; done
+"$why" -q -p %nothing; "$why" -q -p 999999; "$why" -q -p $$
+"$why" -p $client
+echo "exit $?"
+"$why" ports 127.0.0.1:8000
+echo "exit $?"
+"$why" -j connect 127.0.0.1:8000
+"$why" -j bind -A 127.0.0.1:8000
+"$why" -j bind 127.0.0.1:8001
+kill $(jobs -p)
+END
+tells 'no process id' "^why: -p wants a process id, not '%nothing'"
+tells 'a process that is gone' 'why: process 999999: there is none'
+says 'its sockets' 'ESTAB 127.0.0.1:4100[0-9] 127.0.0.1:8000 fd [0-9]+: no options'
+says 'its next call' 'its next connect\(\) to 127.0.0.1:8000: fails with EADDRNOTAVAIL'
+says 'ports: the first line' '0 of 10 ports can be used for connect\(\) to 127.0.0.1:8000'
+says 'ports: the table' 'in use 10 ESTAB to 127.0.0.1:8000 client, pid [0-9]+'
+says 'ports: the rate' 'rate 0.1 connections a second'
+says 'JSON: a full range' '\{"call":"connect 127.0.0.1:8000","outcome":"fails","errno":"EADDRNOTAVAIL","condition":null,"rule":"__inet_check_established: [^"]*","in_the_way":\[\{"count":10,"state":"ESTAB","local":null,"peer":"127.0.0.1:8000","left_ms":null,"uid":0,"processes":\[\{"pid":[0-9]+,"command":"client"\}\]\}\],"ways_out":\[\{"text":"'
+says 'JSON: a listener' '"call":"bind 127.0.0.1:8000","outcome":"fails","errno":"EADDRINUSE".*"state":"LISTEN","local":"127.0.0.1:8000","peer":"0.0.0.0:0"'
+says 'JSON: it would succeed' '\{"call":"bind 127.0.0.1:8001","outcome":"succeeds","errno":null,"condition":null,"rule":"[^"]*","in_the_way":\[\],"ways_out":\[\]\}'
+if command -v jq >/dev/null; then
+	grep '^{' <<<"$out" >"$tmp/json"
+	ok 'JSON: jq reads it' jq -e . "$tmp/json"
+fi
+
+in_sandbox 'names' <<'END'
+"$why" -q connect localhost 1
+"$why" -q connect http://127.0.0.1/x
+"$why" -q bind 127.0.0.1 http
+"$why" -q bind --user nobody 127.0.0.1:81
+"$why" -q bind --user nobody 127.0.0.1:8081
+END
+says 'all of it' '^connect fails with ECONNREFUSED.*
+connect fails with ECONNREFUSED
+bind would succeed
+bind fails with EACCES unless nobody.s program has CAP_NET_BIND_SERVICE
+bind would succeed$'
+
+finish
