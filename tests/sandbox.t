@@ -176,7 +176,8 @@ kills() {
 	for ((i = 0; i < $2; i++)); do
 		hosts=()
 		((i % 4)) || hosts=('--hosts=A,B')
-		exec {hold}<>"$tmp/held" {all}<"$tmp/held"
+		exec {hold}<>"$tmp/held"
+		exec {all}<"$tmp/held"
 		SANDBOX_TEST=$mark "${as[@]}" setsid bash -c '"$@"; :' caller \
 			"$sandbox" "${hosts[@]}" tcp_timestamps=0 sh -c 'sleep 300 & sleep 300' \
 			</dev/null >/dev/null 2>&1 &
@@ -494,6 +495,16 @@ if ((EUID == 0)); then
 	distributions
 	box cat /proc/self/uid_map
 	is 'root: all ids are mapped' "$(awk '{ print $1, $1, $3 }' /proc/self/uid_map)" "$(awk '{ $1 = $1; print }' <<<"$out")"
+	# The kernel takes such a map in one write() only.
+	coproc space { exec unshare --user sh -c 'echo && read -r _ && exec "$@"' sh "$sandbox" cat /proc/self/uid_map; }
+	exec {from}<&"${space[0]}"
+	read -r -u "$from"
+	for map in uid_map gid_map; do
+		cat <<<$'0 0 1\n1 1 70000' >"/proc/$space_PID/$map"
+	done
+	echo >&"${space[1]}"
+	is 'root: a map of two lines' '0 0 1,1 1 70000,' "$(awk -v ORS=, '{ $1 = $1; print }' <&"$from")"
+	exec {from}<&-
 	echo secret >"$tmp/theirs"
 	chown 65534 "$tmp/theirs"
 	chmod 600 "$tmp/theirs"
