@@ -162,20 +162,28 @@ signals() {
 }
 
 # kills USER COUNT: SIGKILL for the caller or for any process of the chain, at
-# any moment of its life; nothing may be left.  The caller says who it is: a
-# caller that is killed before the sandbox has read its parent is not missed
-# otherwise where init, or a subreaper, is in the caller's own session.
+# any moment of its life; nothing may be left.  All of them hold one end of a
+# pipe, which ends with the last of them.  (While a process is in execve(2) it
+# has no environment, and alive does not see it.)
+#
+# The caller has a session of its own: one that is killed before the sandbox has
+# read its parent is not missed where init, or a subreaper, is in the same one.
 kills() {
-	local who=$1 left='' i caller pids victims=0 hosts delay
+	local who=$1 left='' i caller pids victims=0 hosts delay hold all
 
+	rm -f "$tmp/held"
+	mkfifo "$tmp/held"
 	for ((i = 0; i < $2; i++)); do
 		hosts=()
 		((i % 4)) || hosts=('--hosts=A,B')
-		SANDBOX_TEST=$mark "${as[@]}" bash -c 'RTEST_PARENT=$$ "$@"; :' caller \
+		exec {hold}<>"$tmp/held"
+		exec {all}<"$tmp/held"
+		SANDBOX_TEST=$mark "${as[@]}" setsid bash -c '"$@"; :' caller \
 			"$sandbox" "${hosts[@]}" tcp_timestamps=0 sh -c 'sleep 300 & sleep 300' \
 			</dev/null >/dev/null 2>&1 &
 		caller=$!
-		printf -v delay '0.%03d' $((RANDOM % 60))
+		exec {hold}>&-
+		printf -v delay '0.%03d' $((RANDOM % 120))
 		sleep "$delay"
 		if ((i % 3)); then
 			mapfile -t pids < <(alive)
@@ -186,12 +194,35 @@ kills() {
 		# It may have been COMMAND's child, which nobody misses.
 		kill -KILL "$caller" 2>/dev/null && ((victims++))
 		wait "$caller" 2>/dev/null
-		until_true 15 none_alive || left+=" $(alive | paste -sd,)"
+		timeout 20 cat <&"$all" || left+=" kill $i: $(alive | paste -sd,)"
+		exec {all}<&-
 		[ -z "$left" ] || break
 	done
 	is "$who: $2 kills leave no process" '' "$left"
 	ok "$who: the kills hit something" test "$victims" -ge "$2"
 	[ -z "$left" ] || alive | xargs -r kill -KILL
+}
+
+# namespaces: the same where namespaces are counted.  When no more than one of a
+# kind is allowed, there must be none.  (The kernel ends a network namespace some
+# time after the last process in it.)
+namespaces() {
+	local holder
+
+	coproc space { exec unshare --user --map-root-user sh -c 'echo && read -r _'; }
+	# shellcheck disable=SC2154  # coproc sets it
+	holder=$space_PID
+	read -r -u "${space[0]}"
+	as=(nsenter --preserve-credentials --user="/proc/$holder/ns/user" --)
+	kills 'in a user namespace' 100
+	# shellcheck disable=SC2016  # for the shell in it
+	run "${as[@]}" sh -c 'for kind in user pid net mnt; do
+		echo 1 >/proc/sys/user/max_${kind}_namespaces; done'
+	ok 'in a user namespace: the kills leave no namespace' \
+		until_true 15 "${as[@]}" "$sandbox" true
+	as=()
+	kill "$holder"
+	wait "$holder" 2>/dev/null
 }
 
 # shellcheck disable=SC2317  # until_true calls it
@@ -234,11 +265,6 @@ windows() {
 callers() {
 	local who=$1
 
-	RTEST_PARENT=1 box touch "$ran"
-	is "$who: RTEST_PARENT is somebody else" "1:sandbox: the caller is gone" "$status:$err"
-	# shellcheck disable=SC2016  # for the bash inside
-	run "${as[@]}" bash -c 'RTEST_PARENT=$BASHPID scripts/sandbox sh -c "echo \${RTEST_PARENT-unset}"; :'
-	is "$who: RTEST_PARENT is the caller, and stays out" "0:unset" "$status:$out"
 	: >"$tmp/free"
 	chmod 666 "$tmp/free"
 	run "${as[@]}" setsid -f "$sandbox" sh -c "sleep 0.2; echo free >$tmp/free"
@@ -246,6 +272,37 @@ callers() {
 	run "${as[@]}" bash -c "$sandbox sh -c 'echo \$0' <&- ; $sandbox sh -c 'echo x' >&- 2>/dev/null; echo \$?
 		$sandbox sh -c 'echo err >&2; echo out' 2>&-"
 	is "$who: closed descriptors" "0:sh 2 out" "$([[ $out == sh$'\n'[12]$'\nout' ]] && echo "$status:sh 2 out" || echo "$status:$out")"
+}
+
+# variables USER: what a user may have exported changes nothing, and arrives.
+variables() {
+	local who=$1 pid odd=(RTEST_STAGE='inner 1 2 3 4 5' RTEST_PARENT=1 BASH_ENV="$tmp/odd"
+		ENV="$tmp/odd" TMOUT=1 POSIXLY_CORRECT=1 CDPATH=/ GLOBIGNORE='*' IFS=/ FUNCNEST=1 EXECIGNORE='*' SHLVL=7 SHELLOPTS=errexit:noglob
+		BASHOPTS=nocasematch
+		TMPDIR=/none caller=- command=false hosts=A lib=/none terminal=1
+		'BASH_FUNC_read%%=() { exit 9; }' 'BASH_FUNC_exec%%=() { exit 9; }'
+		'BASH_FUNC_unshare%%=() { exit 9; }' 'BASH_FUNC_fail%%=() { exit 9; }')
+
+	echo 'echo odd; exit 9' >"$tmp/odd"
+	run env -i PATH="$PATH" "${odd[@]}" \
+		"${as[@]}" "$sandbox" --hosts A,B tcp_timestamps=0 -- sh -c 'sleep 1.2
+		cat /proc/sys/net/ipv4/tcp_timestamps; tr "\0" "\n" </proc/self/environ; exit 7'
+	is "$who, variables: COMMAND's exit code" "7:" "$status:$err"
+	is "$who, variables: they arrive, and do nothing" \
+		"$(printf '%s\n' 0 RTEST_RUN=/run/rtest RTEST_SANDBOX=1 "${odd[@]}" | sort)" \
+		"$(grep -vE '^(_|PWD|OLDPWD|PATH)=' <<<"$out" | sort)"
+	: >"$tmp/got"
+	chmod 666 "$tmp/got"
+	env "${odd[@]}" "${as[@]}" "$sandbox" sh -c "trap 'echo hup >>$tmp/got' HUP
+		trap 'echo term >>$tmp/got; exit 9' TERM
+		echo ready >>$tmp/got; while :; do sleep 0.05; done" </dev/null &
+	pid=$!
+	until_true 10 grep -q ready "$tmp/got"
+	kill -s HUP "$pid"
+	until_true 10 grep -q hup "$tmp/got"
+	kill -s TERM "$pid"
+	wait "$pid"
+	is "$who, variables: one signal after the other" "9 ready hup term" "$? $(paste -sd' ' "$tmp/got")"
 }
 
 # --- usage: nothing is touched ---------------------------------------------
@@ -426,16 +483,28 @@ for run_as in "${users[@]}"; do
 	hosts "$run_as"
 	signals "$run_as"
 	callers "$run_as"
+	variables "$run_as"
 	windows "$run_as"
 	kills "$run_as" 20
 	as=()
 done
+namespaces
 terminal
 refusals
 if ((EUID == 0)); then
 	distributions
 	box cat /proc/self/uid_map
 	is 'root: all ids are mapped' "$(awk '{ print $1, $1, $3 }' /proc/self/uid_map)" "$(awk '{ $1 = $1; print }' <<<"$out")"
+	# The kernel takes such a map in one write() only.
+	coproc space { exec unshare --user sh -c 'echo && read -r _ && exec "$@"' sh "$sandbox" cat /proc/self/uid_map; }
+	exec {from}<&"${space[0]}"
+	read -r -u "$from"
+	for map in uid_map gid_map; do
+		cat <<<$'0 0 1\n1 1 70000' >"/proc/$space_PID/$map"
+	done
+	echo >&"${space[1]}"
+	is 'root: a map of two lines' '0 0 1,1 1 70000,' "$(awk -v ORS=, '{ $1 = $1; print }' <&"$from")"
+	exec {from}<&-
 	echo secret >"$tmp/theirs"
 	chown 65534 "$tmp/theirs"
 	chmod 600 "$tmp/theirs"
