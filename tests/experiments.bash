@@ -1,4 +1,4 @@
-# shellcheck shell=bash disable=SC2154,SC2034
+# shellcheck shell=bash disable=SC2154,SC2034,SC2016
 # experiments.bash - experiments made by a test, and what a run on them left.
 # Source it after tap.bash.
 
