@@ -74,7 +74,7 @@ for word in group claim sources; do
 	changed "no $word" "$((end - 1))" "it has no $word" "/^$word/d"
 done
 changed 'no control' "$((end - 1))" 'it has no control' '/^control/d'
-changed 'no arm' "$((end - 1))" 'it has no arm' '/^grid/d; /^control/d'
+changed 'no arm' "$((end - 2))" 'it has no arm' '/^grid/d; /^control/d'
 changed 'no steps' "$((end - 1))" 'it has no steps()' '/^steps/d'
 changed 'no expect' "$end" 'it has no expect()' 's/^expect/expcet/'
 changed 'no trial' 1 'there is no trial "$@" at its end' '/^trial/d'
