@@ -80,13 +80,12 @@ stub() {
 	chmod +x "$tmp/bin/$1"
 }
 
-# nothing_left: no process with the mark of this test is there any more.  What the test
-# starts through `marked` has it.
-marked() { RTEST_T_MARK=$$ "$@"; }
+# marked_now: the processes that have RTEST_T_MARK=$$ in their environment.
+# nothing_left: there is none any more.
 marked_now() {
 	grep -lz "^RTEST_T_MARK=$$\$" /proc/[0-9]*/environ 2>/dev/null | cut -d/ -f3 |
 		while read -r pid; do
-			printf '%s %s\n' "$pid" "$(tr '\0' ' ' <"/proc/$pid/cmdline" 2>/dev/null)"
+			{ said=$(tr '\0' ' ' <"/proc/$pid/cmdline"); } 2>/dev/null && printf '%s %s\n' "$pid" "$said"
 		done
 }
 nothing_left() { [ -z "$(marked_now)" ]; }
