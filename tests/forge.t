@@ -14,12 +14,11 @@ fi
 
 # shellcheck source=tests/tap.bash
 . "${0%/*}/tap.bash"
-# shellcheck source=scripts/lib/silent
-. scripts/lib/silent
+# shellcheck source=tests/silent.bash
+. tests/silent.bash
 unset RTEST_SANDBOX
 CC=${CC:-cc}
 forge=${FORGE:-$(program forge)}
-FORGE=$forge
 ip link set lo up
 # The kernel lets the ACKs that answer stray segments pass only every 500 ms:
 # here each segment is to have its answer.
@@ -443,7 +442,7 @@ like '-l -j: silence' '^\{"event":"silence","local":"127.0.0.1:999","peer":"127.
 run "$forge" -j -r 0.05 -x $a $b
 like '-r -j: silence, and how long after' $'\n''\{"event":"silence".*,"t":0\.[0-9]+,"t_after":(0\.0[5-9]|0\.[1-9]|[1-9])' "$out"
 
-silent_host . || exit 1
+silent_host || exit 1
 
 # from_silent ARGUMENTS...: run, with forge in the silent host.
 from_silent() {
@@ -486,8 +485,8 @@ once 'on its way out' $me:502 $you:79 "$forge"
 mount -t tmpfs none /run && ip netns add far
 ip link add v2 type veth peer name v3 netns far
 ip addr add 10.0.2.1/24 dev v2 && ip link set v2 up
-in_host far ip addr add 10.0.2.2/24 dev v3 && in_host far ip link set v3 up
-in_host far ip route add default via 10.0.2.1
+ip -n far addr add 10.0.2.2/24 dev v3 && ip -n far link set v3 up
+ip -n far route add default via 10.0.2.1
 echo 1 >/proc/sys/net/ipv4/ip_forward
 once 'on a router' $me:503 10.0.2.2:79 "$forge"
 

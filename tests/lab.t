@@ -1,8 +1,10 @@
 #!/usr/bin/env bash
 # scripts/lab: its commands, formats and exit codes, and that it leaves nothing.
+# shellcheck source=tests/tap.bash
 . "${0%/*}/tap.bash"
-
-lab=scripts/lab
+# shellcheck source=tests/experiments.bash
+. tests/experiments.bash
+lab_works
 
 # --- list and show ---
 run $lab list
@@ -55,8 +57,8 @@ ok "--out over an older run: one that fails leaves all, the report too" [ -s "$t
 run $lab run --out "$tmp/over" two-sides
 is "--out over an older run: exit code" 0 "$status"
 is "--out over an older run: nothing of that is left, but what is not the lab's" \
-	"about hello.json5 hello.x.pcap mine proxy.json report.html results.json two-sides" \
-	"$(cd "$tmp/over" && printf '%s\n' * | sed 's/^two-sides\..*/two-sides/' | sort -u | paste -sd' ')"
+	"INDEX about arms.tsv declared.tsv evidence.tsv experiments.tsv hello.1.pcap hello.json5 hello.x.pcap mine proxy.json report.html results.json two-sides" \
+	"$(cd "$tmp/over" && printf '%s\n' * | paste -sd' ')"
 run $lab show hello "$tmp/over"
 is "--out over an older run: what is shown is of this one" 1 "$status"
 run $lab show server-close "$tmp/kept"
@@ -72,17 +74,17 @@ ok "tap: prove reads it" prove -e cat "$tmp/.out"
 run $lab run --jobs 1 two-sides
 is "term: exit code" 0 "$status"
 like "term: the head" '^Linux [^,]*, 1 experiment, 6 arms, [0-9.]+ s' "$out"
-like "term: the last line" '0 unexpected\.[^
-]*$' "$out"
+like "term: the last line" '0 unexpected
+Evidence: ' "$out"
 unlike "term: no colour where there is no terminal" $'\033' "$out$err"
 
 run $lab run --jobs=2 --format=json --out="$tmp/a=b" hello
 is "--NAME=VALUE: exit code" 0 "$status"
 is "--NAME=VALUE: as with a blank" "$out" "$(cat "$tmp/a=b/results.json")"
 
-run $lab run --quick close
+run $lab list bind
 is "a group: exit code" 0 "$status"
-unlike "a group: no other" $'\nbind\n' "$out"
+is "a group: no other" bind "$(grep -oE '^[a-z]+ ' "$tmp/.out" | sort -u | tr -d ' ')"
 
 run $lab run --quick two-msl hello
 is "--quick with a name that it leaves out: says so, in one line" \
@@ -94,14 +96,16 @@ is "--quick, and nothing is left: says why" \
 	"1:lab: --quick leaves out two-msl, connect-cost: run without --quick:" "$status:$err:$out"
 
 # --- the grids have every cell ---
+# of_file NAME TEXT: what bash prints of TEXT when it has read the experiment.
+of_file() {
+	bash -c ". scripts/lib/experiment; read_experiment scripts/experiments/$1 || exit; $2"
+}
 # cells NAME CONDITION...: how many arms of the experiment's own list have them.
 cells() {
 	local name=$1 pattern=
 	shift
-	sed "s/^trial .*/printf '%s\\\\n' \"\${arms[@]}\"/" "scripts/experiments/$name" >"$tmp/list"
-	sed -i "s|^\. .*|. '$PWD/scripts/lib/experiment'|" "$tmp/list"
 	for pattern; do
-		bash "$tmp/list" | sort -u | grep -Ec -- "$pattern"
+		of_file "$name" 'printf "%s\n" "${arms[@]}"' | sort -u | grep -Ec -- "$pattern"
 	done
 }
 is "client-close: 48 cells" 48 "$(cells client-close \
@@ -114,47 +118,13 @@ is "wildcard-vs-address: 36 cells, listening and bound" 72 "$(cells wildcard-vs-
 is "client-rebind: 16 cells" 16 "$(cells client-rebind \
 	'old=TIME-WAIT first_port=(bound|kernel) first_reuseaddr=[01] second_reuseaddr=[01] tcp_timestamps=[01]')"
 
-# --- --quick leaves out single arms that wait a minute ---
-is "--quick: one arm less of no-listener" 1 \
-	$(($(bash scripts/experiments/no-listener --about | cut -f 3) - $(RTEST_QUICK=1 bash scripts/experiments/no-listener --about | cut -f 3)))
-
 # --- the documents speak of the same experiments ---
 for file in scripts/experiments/*; do
 	name=${file##*/}
-	claim=$(bash "$file" --about | cut -f 5)
+	claim=$(of_file "$name" 'printf %s "$exp_claim"')
 	ok "docs/findings.md has $name and its claim" grep -qF "> $claim" docs/findings.md
 	ok "README.md has $name and its claim" grep -qF "| $name | $claim" README.md
 done
-
-# --- a rule of the model turned around is found out ---
-mkdir "$tmp/turned"
-cp -r scripts "$tmp/turned/"
-# turn FROM TO EXPERIMENT: with that line of the model changed, the lab reports
-# the experiment as unexpected.
-turn() {
-	cp scripts/model/* "$tmp/turned/scripts/model"
-	sed -i "s/$1/$2/" "$tmp/turned/scripts/model"/*
-	diff -rq scripts/model "$tmp/turned/scripts/model" >/dev/null &&
-		verdict 1 "the model has no line '$1'"
-	run env RTEST_BIN="${RTEST_BIN:-$PWD}" "$tmp/turned/scripts/lab" run "$3"
-	is "model turned around ($1): exit code" 1 "$status"
-	like "model turned around ($1): unexpected" "unexpected +$3" "$out"
-}
-# shellcheck disable=SC2016 # lines of the model
-{
-turn '\[ "\$stamped" = 0 \]' '[ "$stamped" = 1 ]' two-sides
-turn '\[ "\$port" = bound \]' '[ "$port" = kernel ]' two-sides
-turn '\[ "\$reuse" = 0 \]' '[ "$reuse" = 1 ]' tw-reuse
-turn '\[ "\$first_state" != LISTEN \]' '[ "$first_state" = LISTEN ]' bind-vs-state
-turn '\[ "\$listener" = 1 \]' '[ "$listener" = 0 ]' reopen-after-restart
-turn '\[ "\$same_user" = 1 \]' '[ "$same_user" = 0 ]' reuseport
-turn 'closes > limit' 'closes < limit' max-tw-buckets
-turn 'fin_timeout > 60' 'fin_timeout < 60' fin-timeout
-turn '\[ "\$inner" = proxy \]' '[ "$inner" = backend ]' proxy
-turn 'size % 2 == 0' 'size % 2 == 1' local-ports
-turn 'refusal=EADDRINUSE' 'refusal=EADDRNOTAVAIL' local-ports
-turn 'rule "\$closed TIME-WAIT"' 'rule "1 TIME-WAIT"' pool
-}
 
 # --- bad input ---
 # refused REGEX ARGUMENTS...: usage error: one line, exit 2, nothing on stdout.
@@ -171,12 +141,12 @@ refused 'what shall it do'
 refused "unknown command 'walk'" walk
 refused "unknown option '--fast'" run --fast
 refused "'no-such' is neither an experiment nor a group; 'scripts/lab list' has them" run no-such
-refused "'no-such' is not an experiment" show no-such
+refused "'no-such' is neither an experiment nor a group" show no-such
+refused "'helo' is neither an experiment nor a group: did you mean hello\?; " run helo
 refused 'show wants the name' show
-refused "show takes one experiment, and then a DIR, not 'two-sides'" show hello two-sides
 refused "show takes a name and a directory, not 'proxy'" show hello two-sides proxy
 refused "show wants a directory, not ''" show hello ''
-refused "'../lab' is not an experiment" show ../lab
+refused "\.\./nowhere: no such file" show ../nowhere
 refused '--jobs wants a number' run --jobs 0
 refused '--jobs wants a number' run --jobs x
 refused '--jobs wants a value' run --jobs
@@ -186,14 +156,13 @@ refused '--jobs wants a number from 1 to 999, not ..' run --jobs=
 refused '--format is term, tap or json, not .xml' run --format=xml
 refused '--out wants a directory' run --out=
 refused "unknown option '--quick=1'" run --quick=1
-refused "list takes no argument" list all
+refused "list takes one group, not 'bind'" list close bind
+refused '--patience wants a value' run --patience
 
 for patience in x 0.5 0 -1 08 ' 5' 99999999; do
-	run env RTEST_PATIENCE="$patience" $lab run --out "$tmp/untouched" hello
-	is "RTEST_PATIENCE=$patience: a usage error, in one line" \
-		"2:lab: RTEST_PATIENCE wants a whole number of seconds, not '$patience':" "$status:$err:$out"
+	refused "--patience wants a whole number of seconds, not '$patience'" run --patience "$patience" --out "$tmp/untouched" hello
 done
-ok "RTEST_PATIENCE: a usage error touches nothing" [ ! -e "$tmp/untouched" ]
+ok "a usage error touches nothing" [ ! -e "$tmp/untouched" ]
 
 # fails REGEX COMMAND...: one line, exit 1.
 fails() {
@@ -219,25 +188,25 @@ for tool in bash env sed awk dirname uname nproc sort cat mkdir printf fold wc; 
 	ln -s "$(command -v "$tool")" "$tmp/path/$tool" 2>/dev/null
 done
 # PATH gets the system's directories at its end, so hide the tool in them too.
-sed 's|:/usr/sbin:/sbin||' scripts/lab >"$tmp/turned/scripts/lab"
+mkdir "$tmp/copy"
+cp -r scripts "$tmp/copy/"
+sed -i 's|:/usr/sbin:/sbin||' "$tmp/copy/scripts/lab"
 fails 'lab: ss is missing: run .*scripts/setup' \
-	env PATH="$tmp/path" RTEST_BIN="${RTEST_BIN:-$PWD}" bash "$tmp/turned/scripts/lab" run hello
-for files in 10 20 63; do
-	for command in list run show demo; do
+	env PATH="$tmp/path" bash "$tmp/copy/scripts/lab" run hello
+for files in 20 63; do
+	for command in list run; do
 		fails "^lab: only $files files may be open, the lab wants 64: ulimit -n 1024" \
 			bash -c "ulimit -n $files; $lab $command hello"
 	done
 done
-run bash -c "ulimit -n 64; $lab run two-sides"
-is "64 open files are enough" 0 "$status"
 run bash -c "$lab run --format json tw-recycle-gone >/dev/full"
 is "stdout full: exit code" 1 "$status"
 is "stdout full: one line" "lab: writing the results failed" "$err"
 run bash -c "$lab show two-sides $tmp/kept >/dev/full"
 is "show, stdout full: exit code, and one line" "1:lab: writing the results failed" "$status:$err"
 # More than a pipe takes, of show.
-for ((i = 0; i < 2000; i++)); do cat "$tmp/kept/two-sides.arms"; done >"$tmp/kept/hello.arms"
-for what in "show hello $tmp/kept" list 'run --format json client-close'; do
+for ((i = 0; i < 2000; i++)); do grep ^two-sides "$tmp/kept/evidence.tsv"; done >>"$tmp/kept/evidence.tsv"
+for what in "show -v two-sides $tmp/kept" list 'run --format json two-sides'; do
 	run bash -c "{ $lab $what; echo \"exit code \$?\" >&2; } | head -n 1"
 	is "$what, of which one line is read: exit code, nothing on stderr" "exit code 0" "$err"
 done
@@ -248,37 +217,5 @@ is "a HOME that cannot be written does not matter" 0 "$status"
 run $lab --help
 is "--help: exit code" 0 "$status"
 like "--help: on stdout" '^usage: lab list' "$out"
-
-# --- nothing is left ---
-host_now() {
-	cat /proc/sys/net/ipv4/tcp_* /proc/sys/net/ipv4/ip_local_port_range 2>/dev/null | cksum
-}
-before=$(host_now)
-# marked: processes whose environment has the mark of this test.
-# shellcheck disable=SC2317 # until_true calls it
-marked() { grep -lz "^RTEST_MARK=$$\$" /proc/[0-9]*/environ 2>/dev/null | wc -l; }
-# shellcheck disable=SC2317
-nobody_marked() { [ "$(marked)" = 0 ]; }
-for signal in INT TERM KILL KILL KILL KILL; do
-	RTEST_MARK=$$ $lab run close bind >/dev/null 2>&1 </dev/null &
-	pid=$!
-	sleep "0.$((RANDOM % 9))$((RANDOM % 9))"
-	kill -$signal $pid
-	wait $pid 2>/dev/null
-	ok "SIG$signal at a random moment leaves no process" until_true 10 nobody_marked
-done
-is "the host's sysctls are as before" "$before" "$(host_now)"
-is "no file is left in the temporary folder" '' \
-	"$(find "${TMPDIR:-/tmp}" -maxdepth 1 -name 'rtest*' ! -name 'rtest-test.*' -newer "$tmp/kept" 2>/dev/null)"
-
-# Several labs at the same time agree.
-for i in 1 2 3; do
-	$lab run --format json hello tw-reuse-inbound >"$tmp/lab.$i" &
-done
-wait
-strip() { sed 's/"seconds":[0-9.]*//; s/"evidence":\[[^]]*\]//g' "$1"; }
-is "labs at the same time: 1 and 2 agree" "$(strip "$tmp/lab.1")" "$(strip "$tmp/lab.2")"
-is "labs at the same time: 1 and 3 agree" "$(strip "$tmp/lab.1")" "$(strip "$tmp/lab.3")"
-like "labs at the same time: they have results" '"ok":true' "$(cat "$tmp/lab.1")"
 
 finish

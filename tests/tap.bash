@@ -81,10 +81,10 @@ skip() {
 }
 
 # run COMMAND...: leaves $out, $err and $status for the checks that follow.
-# Standard input is empty; a command that hangs is ended after 60 s (status
+# Standard input is empty; a command that hangs is ended after $limit (60) s (status
 # 124, or 137), and that is no status that any check asks for.
 run() {
-	timeout -k 5 60 "$@" >"$tmp/.out" 2>"$tmp/.err" </dev/null
+	timeout -k 5 "${limit-60}" "$@" >"$tmp/.out" 2>"$tmp/.err" </dev/null
 	status=$?
 	out=$(tr -d '\0' <"$tmp/.out")
 	err=$(tr -d '\0' <"$tmp/.err")

@@ -1,365 +1,321 @@
 #!/usr/bin/env bash
 # The words of scripts/lib: each of their checks, made to fail.
 #
-# Every case is an experiment of one treatment and one control, whose steps do
-# something wrong; the lab must report it as unexpected, for the right reason.
+# Every case is an experiment of one arm and one control, whose steps do something
+# wrong; the lab must report it as unexpected, for the right reason.
+
+# shellcheck source=tests/tap.bash
 . "${0%/*}/tap.bash"
-
-root=$PWD
-export RTEST_EXPERIMENTS=$tmp/experiments RTEST_BIN=${RTEST_BIN:-$root}
-export RTEST_PATIENCE=3
-mkdir -p "$RTEST_EXPERIMENTS" "$tmp/bin"
-
-# experiment NAME: an experiment with the steps on standard input.
-experiment() {
-	{
-		cat <<-END
-			#!/usr/bin/env bash
-			. "$root/scripts/lib/experiment"
-			. "$root/scripts/lib/segments"
-			group close
-			sources SF
-			claim "a claim" connected
-			arm old=TIME-WAIT tcp_timestamps=1
-			control old=none tcp_timestamps=0
-			expect() { [ "\$old" = none ] && rule EADDRNOTAVAIL "a rule" || rule connected "a rule"; }
-			steps() {
-				[ "\$old" != none ] || { saw EADDRNOTAVAIL; return; }
-		END
-		cat
-		printf '}\ntrial "$@"\n'
-	} >"$RTEST_EXPERIMENTS/$1"
-}
-
-# judged NAME VERDICT REGEX: the verdict of the run on that experiment, and what
-# the record of its first arm says.
-judged() {
-	is "$1: verdict" "$2" "$(cut -f 4 "$tmp/out/$1.tsv")"
-	like "$1: the record says why" "$3" \
-		"$(cut -f 5,9 "$tmp/out/$1.arms") $(cat "$tmp/out/$1.evidence")"
-}
-
-# fake PROGRAM LINES: a program that prints these lines and then waits.
-fake() {
-	printf '#!/bin/sh\ncat <<"END"\n%s\nEND\nexec sleep 30\n' "$2" >"$tmp/bin/$1"
-	chmod +x "$tmp/bin/$1"
-}
+# shellcheck source=tests/experiments.bash
+. tests/experiments.bash
+lab_works
 
 # What is right passes: otherwise a failure below would prove nothing.
-experiment fine <<'END'
+experiment fine <<'EOF'
 	start server -A "$there" 44400
 	observe client -H -A -b 44401 "$there" 44400
-END
+EOF
 
-experiment other-outcome <<'END'
+experiment other-outcome <<'EOF'
 	observe client -H "$there" 44400
-END
+EOF
 
-experiment await-state <<'END'
+experiment await-state <<'EOF'
 	start server -A "$there" 44400
 	start client -A -b 44401 "$there" 44400
 	await TIME-WAIT "$client" "$server"
 	saw connected
-END
+EOF
 
-experiment await-gone <<'END'
+experiment await-gone <<'EOF'
 	start server -A "$there" 44400
 	start client -A -b 44401 "$there" 44400
 	await none "$server" "$client"
 	saw connected
-END
+EOF
 
-experiment still-there <<'END'
+experiment still-there <<'EOF'
 	start server -A "$there" 44400
 	start client -A -b 44401 "$there" 44400
 	gone ESTAB "$client" "$server"
 	saw connected
-END
+EOF
 
 # A TIME-WAIT that somebody else has taken over before the attempt.
-experiment left <<'END'
+experiment left <<'EOF'
 	start server -A -n 0 "$there" 44400
 	run client -A -b 44401 -c "$there" 44400
 	await TIME-WAIT "$client" "$server"
 	await none "$server" "$client"
 	start client -H -A -b 44401 "$there" 44400
 	observe client -H -A -b 44402 "$there" 44400
-END
+EOF
 
 # connect() takes it over, but the counters say nothing of that.
-experiment not-counted <<'END'
+experiment not-counted <<'EOF'
 	moved() { :; }
 	start server -A -n 0 "$there" 44400
 	run client -A -b 44401 -c "$there" 44400
 	await TIME-WAIT "$client" "$server"
 	await none "$server" "$client"
 	observe client -H -A -b 44401 "$there" 44400
-END
+EOF
 
-experiment never-settles <<'END'
+experiment never-settles <<'EOF'
 	start server -A "$there" 44400
 	start client -A -b 44401 "$there" 44400
 	await_settled
 	saw connected
-END
+EOF
 
-experiment queues <<'END'
+experiment queues <<'EOF'
 	start server -A "$there" 44400
 	start client -A -b 44401 "$there" 44400
 	await_queues "$client" "$server" 1000
 	saw connected
-END
+EOF
 
-experiment disagree <<'END'
+experiment segments-in <<'EOF'
+	await_segments_in here 5
+	saw connected
+EOF
+
+experiment no-segment <<'EOF'
+	capture
+	await_segment S "$client"
+	saw connected
+EOF
+
+experiment disagree <<'EOF'
 	agree "a number" 1 2
 	saw connected
-END
+EOF
 
-experiment start-fails <<'END'
+experiment start-fails <<'EOF'
 	start client "$there" 44400
 	saw connected
-END
+EOF
 
-experiment run-fails <<'END'
+experiment run-fails <<'EOF'
 	run client "$there" 44400
 	saw connected
-END
+EOF
 
-experiment finish-fails <<'END'
+experiment finish-fails <<'EOF'
 	start server -A "$there" 44400
 	kill -KILL "${prog_pid[server]}"
 	finish server
 	saw connected
-END
+EOF
 
-experiment no-event <<'END'
+experiment no-event <<'EOF'
 	start server -A "$there" 44400
 	next_event server accepted
 	saw connected
-END
+EOF
 
-experiment no-sysctl <<'END'
+experiment no-sysctl <<'EOF'
 	set_sysctl tcp_no_such_thing 1
 	saw connected
-END
+EOF
 
-experiment bad-sysctl <<'END'
+experiment bad-sysctl <<'EOF'
 	set_sysctl ip_local_port_range "5 4"
 	saw connected
-END
+EOF
 
-experiment no-link <<'END'
+experiment no-link <<'EOF'
 	hold_back here
 	saw connected
-END
+EOF
 
-experiment no-word <<'END'
+experiment no-host <<'EOF'
+	at nowhere true
+	saw connected
+EOF
+
+experiment no-word <<'EOF'
 	hold_bakc here
 	saw connected
-END
+EOF
 
-experiment dies <<'END'
+# One that is not reached in each arm, and one in a function.
+experiment no-word-inside <<'EOF'
+	inside() { wach here; }
+	inside
+	saw connected
+EOF
+
+experiment dies <<'EOF'
 	kill -KILL $BASHPID
-END
+EOF
 
-experiment too-slow <<'END'
+experiment host-dies <<'EOF'
+	kill -KILL "${host_pid[here]}"
+	start server -A "$there" 44400
+	saw connected
+EOF
+
+experiment too-slow <<'EOF'
 	too_slow 10 0
 	saw connected
-END
+EOF
 
-experiment once-too-slow <<'END'
-	exec {fd}<"$0"
-	flock -w 20 "$fd" || broken "somebody has the lock"
+experiment once-too-slow <<'EOF'
 	start server "$there" 44400
-	((RTEST_TRY >= 3)) || { pause 0.2; nap 0.2; void "time $RTEST_TRY"; }
+	((arm_try >= 3)) || { pause 0.2; nap 0.2; void "time $arm_try"; }
 	fds=(/proc/self/fd/*)
-	((${#fds[@]} < 20)) || broken "descriptors: ${fds[*]}"
+	((${#fds[@]} < 30)) || broken "descriptors: ${fds[*]}"
 	observe client -H -b 44401 "$there" 44400
-END
+EOF
 
-experiment misspelt <<'END'
+experiment misspelt <<'EOF'
 	echo "$no_such_variable"
-END
+EOF
 
-experiment no-ss <<'END'
+experiment no-ss <<'EOF'
 	start server "$there" 44400
-	PATH=/nowhere
-	await LISTEN "$there:44400" '0.0.0.0:*'
-END
+	order here 'PATH=/nowhere'
+	observe client "$there" 44400
+EOF
 
-experiment no-outcome <<'END'
+experiment no-outcome <<'EOF'
 	:
-END
+EOF
 
-experiment skipped <<'END'
+experiment skipped <<'EOF'
 	skip "for a reason"
-END
+EOF
 
-# A program that lies is found out by ss.
-fake server '{"event":"bound","local":"127.0.0.1:44400"}
-{"event":"listening","local":"127.0.0.1:44400"}'
-fake client '{"event":"connected","local":"127.0.0.1:44401","peer":"127.0.0.1:44400"}'
-experiment lies-connected <<'END'
-	observe client "$there" 44400
-END
+# The texts of programs and of experiments are texts.
+experiment texts <<'EOF'
+	start server -A -m 'a,b}c{d' "$there" 44400
+	start client -A -b 44401 "$there" 44400
+	next_event client data
+	field data
+	[ "$reply" = 'a,b}c{d' ] || broken "the client read '$reply'"
+	evidence 'a "quoted", {braced} [text]: back\slash, tab	and %s'
+	saw connected
+EOF
 
-experiment lies-listening <<'END'
-	observe server "$there" 44400
-END
-
-# "It failed", and yet there is a new socket.
-ln -s "$RTEST_BIN/wire" "$RTEST_BIN/forge" "$tmp/bin/"
-mkdir "$tmp/bin2"
-cp -P "$tmp/bin/"{server,wire,forge} "$tmp/bin2/"
-cat >"$tmp/bin2/client" <<END
-#!/usr/bin/env bash
-"$root/server" -A 127.0.0.1 44444 >/dev/null 2>&1 < <(sleep 30) &
-until ss -HOtln | grep -q :44444; do sleep 0.02; done
-echo '{"event":"error","call":"connect","errno":"EADDRNOTAVAIL"}'
-sleep 30
-END
-chmod +x "$tmp/bin2/client"
-experiment lies-refused <<'END'
-	observe client "$there" 44400
-END
-
-# The rules of a trial.
-cat >"$RTEST_EXPERIMENTS/bad-control" <<END
-. "$root/scripts/lib/experiment"
-group close
+# --- the rules of a trial ---
+whole bad-control <<'EOF'
 claim "a claim" connected
 arm old=TIME-WAIT
 control old=none
 expect() { rule connected "a rule"; }
 steps() { saw connected; }
-trial "\$@"
-END
-sed '/^control/d' "$RTEST_EXPERIMENTS/bad-control" >"$RTEST_EXPERIMENTS/no-control"
-# shellcheck disable=SC2016  # for the experiment
-sed 's/^steps.*/steps() { [ "$old" != none ] || skip "for no good"; saw connected; }/' \
-	"$RTEST_EXPERIMENTS/bad-control" >"$RTEST_EXPERIMENTS/skipped-control"
-# An arm that this machine cannot run, and that would not be as the claim says.
-cat >"$RTEST_EXPERIMENTS/untested" <<END
-. "$root/scripts/lib/experiment"
-group close
+EOF
+whole skipped-control <<'EOF'
 claim "a claim" connected
+arm old=TIME-WAIT
+control old=none
+expect() { rule connected "a rule"; }
+steps() { [ "$old" != none ] || skip "for no good"; saw connected; }
+EOF
+# An arm that this machine cannot run, and that would not be as the claim says.
+# shellcheck disable=SC2016 # text of an experiment
+untested='claim "a claim" connected
+condition look rows,log
 grid old=TIME-WAIT look=rows,log size=1,2
 control old=none look=rows size=1
 expect() {
-	if [ "\$old" = none ]; then rule EADDRNOTAVAIL "a rule"
-	elif [ "\$look" = log ]; then rule EADDRINUSE "a rule"
+	if [ "$old" = none ]; then rule EADDRNOTAVAIL "a rule"
+	elif [ "$look" = log ]; then rule EADDRINUSE "a rule"
 	else rule connected "a rule"; fi
 }
 steps() {
-	[ "\$look" != log ] || skip "no log"
-	saw "\$expected"
-}
-trial "\$@"
-END
-# shellcheck disable=SC2016  # for the experiment
-sed 's/rule EADDRINUSE/rule connected/' "$RTEST_EXPERIMENTS/untested" >"$RTEST_EXPERIMENTS/untested-same"
-# shellcheck disable=SC2016  # for the experiment
-sed 's/^expect/promise() { [ "$look" != log ] || promised=; }\n&/' "$RTEST_EXPERIMENTS/untested" \
-	>"$RTEST_EXPERIMENTS/untested-unsaid"
+	[ "$look" != log ] || skip "no log"
+	saw "$expected"
+}'
+whole untested <<<"$untested"
+whole untested-same <<<"${untested/rule EADDRINUSE/rule connected}"
+whole untested-unsaid <<<"$untested
+promise() { [ \"\$look\" != log ] || promised=; }"
 # What the article means is tested, and only the rest is not.
-sed 's/^claim.*/&\narticle look=rows/' "$RTEST_EXPERIMENTS/untested" >"$RTEST_EXPERIMENTS/untested-beyond"
+whole untested-beyond <<<"${untested/grid/article look=rows$'\n'grid}"
 # A number that the kernel's rule leaves open: the one that was seen is told, and
 # what the article promises is not kept where it is by chance.
-cat >"$RTEST_EXPERIMENTS/open" <<END
-. "$root/scripts/lib/experiment"
-group close
-claim "a claim" "5 ports"
+# shellcheck disable=SC2016 # text of an experiment
+open='claim "a claim" "5 ports"
+condition pick bind,connect
 grid size=4,5,6 pick=bind
 arm size=5 pick=connect
 control size=1 pick=connect
 expect() {
 	rule "4 or 5 ports" "a rule"
-	[ "\$size,\$pick" != 5,connect ] || rule "5 ports" "a rule"
-	[ "\$size" != 1 ] || rule "1 or more" "a rule"
+	[ "$size,$pick" != 5,connect ] || rule "5 ports" "a rule"
+	[ "$size" != 1 ] || rule "1 or more" "a rule"
 }
-steps() { [ "\$size" = 1 ] && saw "1 or more" || saw "\$size ports"; }
-trial "\$@"
-END
-sed 's/4,5,6/4,5/' "$RTEST_EXPERIMENTS/open" >"$RTEST_EXPERIMENTS/open-fine"
-sed 's/^expect.*/expect() { :; }/' "$RTEST_EXPERIMENTS/bad-control" >"$RTEST_EXPERIMENTS/no-model"
+steps() { if [ "$size" = 1 ]; then saw "1 or more"; else saw "$size ports"; fi; }'
+whole open <<<"$open"
+whole open-fine <<<"${open/4,5,6/4,5}"
 
-liars=(lies-connected lies-listening)
-run env RTEST_BIN="$tmp/bin" scripts/lab run --out "$tmp/out" --format json "${liars[@]}"
-is "programs that lie: exit code" 1 "$status"
-judged lies-connected unexpected 'the program says connected, but ss shows no ESTAB'
-judged lies-listening unexpected 'the program says listening, but ss shows no LISTEN'
-run env RTEST_BIN="$tmp/bin2" scripts/lab run --out "$tmp/out" --format json lies-refused
-is "a program that hides a socket: exit code" 1 "$status"
-judged lies-refused unexpected 'EADDRNOTAVAIL, but ss shows other sockets than before'
+out_dir=$tmp/out
+limit=120
+ok=("$tmp/experiments/"{fine,skipped,texts,once-too-slow,open-fine,untested{,-same,-unsaid,-beyond}})
+run $lab run --jobs 24 --patience 3 --out "$out_dir" --format json "${ok[@]}"
+is "what is right, and what is skipped: exit code, nothing on stderr" 0: "$status:$err"
+judged "$out_dir" fine holds connected
+unlike "fine: nothing of tries" 'run [0-9]+ times' "$(grep ^fine "$out_dir/evidence.tsv")"
+judged "$out_dir" skipped skipped 'for a reason'
+judged "$out_dir" once-too-slow holds 'run 3 times; void the time before: too slow, 2 times: time 2'
+judged "$out_dir" untested holds-if 'no log'
+is "untested: what was not is named" 'not (look=log, which was not tested here)' \
+	"$(field_of "$out_dir" untested condition)"
+judged "$out_dir" untested-same holds 'no log'
+judged "$out_dir" untested-unsaid holds 'no log'
+judged "$out_dir" untested-beyond holds 'no log'
+judged "$out_dir" open-fine holds-if '4 ports'
+is "open-fine: kept where it is not by chance" pick=connect "$(field_of "$out_dir" open-fine condition)"
+judged "$out_dir" texts holds connected
+if command -v jq >/dev/null; then
+	is "texts: jq reads them as they were" 'a "quoted", {braced} [text]: back\slash, tab and %s' \
+		"$(jq -r 'select(.experiment == "texts") | .arms[0].evidence[] | select(test("quoted"))' "$tmp/.out")"
+else
+	skip "texts: jq reads them as they were" "no jq"
+fi
 
-rm "$RTEST_EXPERIMENTS"/lies-*
-run scripts/lab run --out "$tmp/out" --format json fine skipped
-is "what is right, and what is skipped: exit code" 0 "$status"
-run scripts/lab run --out "$tmp/out" --format json
-is "the others: exit code" 1 "$status"
-judged fine holds connected
-judged other-outcome unexpected ECONNREFUSED
-judged await-state unexpected 'is in state ESTAB, not TIME-WAIT, after 3 s'
-judged await-gone unexpected 'is in state ESTAB, not none'
-judged still-there unexpected 'is still in ESTAB'
-judged left unexpected '127.0.0.1:44401 127.0.0.1:44400 has left TIME-WAIT before the attempt'
-judged not-counted unexpected 'ss showed 1 timewait socket with these ends, TcpExtTWRecycled counts 0'
-judged never-settles unexpected 'still there after 3 s: ESTAB'
-judged queues unexpected '1000 bytes written, but ss shows Send-Q 0 and Recv-Q 0'
-judged disagree unexpected "the sources differ: '1' and '2'"
-judged start-fails unexpected 'start client .*ECONNREFUSED'
-judged run-fails unexpected 'client .*ECONNREFUSED'
-judged finish-fails unexpected 'server ended without the event end'
-judged no-event unexpected 'server did not report accepted within 3 s'
-judged no-sysctl skipped 'this kernel has no sysctl net.ipv4.tcp_no_such_thing'
-judged bad-sysctl unexpected "ip_local_port_range: the kernel refuses '5 4'"
-judged no-link unexpected 'cannot hold back what here sends'
-judged no-word unexpected 'no such word: hold_bakc'
-judged dies unexpected "the arm's process died"
-judged too-slow unexpected 'too slow, 20 times: took [0-9]+ ms, may take 10'
-judged misspelt unexpected "the arm's process died"
-judged no-ss unexpected 'failed: ss on host here: exit code 12[67]'
-judged once-too-slow holds 'run 3 times; void the time before: time 2'
-unlike "fine: nothing of tries" 'run [0-9]+ times' "$(cat "$tmp/out/fine.evidence")"
-judged no-outcome unexpected failed
-judged skipped skipped 'for a reason'
-
-# Both of the void tries count: of the time that passed, and of that aside.
-run scripts/lab run --timing --out "$tmp/timed" --format json once-too-slow
-IFS=$'\t' read -r _ _ _ _ longest busy _ <"$tmp/timed/once-too-slow.timing"
-ok "--timing counts all tries" test "$longest" -ge 800
-ok "--timing: and what they stood aside" test $((longest - busy)) -ge 100
-
-# One slot, and the arm that had it has died.
-run timeout 60 scripts/lab run --jobs 1 --out "$tmp/one" --format json dies misspelt fine
-is "a slot comes back from an arm that died: exit code" 1 "$status"
-is "a slot comes back from an arm that died: the others" holds "$(cut -f 4 "$tmp/one/fine.tsv")"
-like "their records do not speak of it" '^died: 2 of 3$' "died: $(grep -l 'process died' "$tmp"/one/*.evidence | wc -l) of 3"
-judged bad-control unexpected connected
-judged no-control unexpected connected
-judged skipped-control skipped 'for no good'
-is "skipped-control: what is missing" 'no control: for no good' "$(cut -f 5 "$tmp/out/skipped-control.tsv")"
-judged untested holds-if 'no log'
-is "untested: what was not is named" 'not (look=log, which was not tested here)' "$(cut -f 5 "$tmp/out/untested.tsv")"
-run awk -f scripts/lib/table.awk "$tmp/out/untested.tsv" "$tmp/out/untested.arms"
-like "untested: in the table" 'except with look=log, which was not tested here' "$out"
-judged untested-same holds 'no log'
-judged untested-unsaid holds 'no log'
-judged untested-beyond holds 'no log'
-judged open unexpected '6 ports'
+rm "${ok[@]}"
+run $lab run --jobs 24 --patience 3 --out "$out_dir" "$tmp/experiments/"*
+is "the others: exit code, nothing on stderr" 1: "$status:$err"
+judged "$out_dir" other-outcome unexpected ECONNREFUSED
+judged "$out_dir" await-state unexpected 'is in state ESTAB, not TIME-WAIT, after 3 s'
+judged "$out_dir" await-gone unexpected 'is in state ESTAB, not none'
+judged "$out_dir" still-there unexpected 'is still in ESTAB'
+judged "$out_dir" left unexpected '127.0.0.1:44401 127.0.0.1:44400 has left TIME-WAIT before the attempt'
+judged "$out_dir" not-counted unexpected 'ss showed 1 timewait socket with these ends, TcpExtTWRecycled counts 0'
+judged "$out_dir" never-settles unexpected 'still there after 3 s: here: '
+judged "$out_dir" queues unexpected '1000 bytes written, but ss shows Send-Q 0 and Recv-Q 0'
+judged "$out_dir" segments-in unexpected 'here received 0 segments, not 5'
+judged "$out_dir" no-segment unexpected '0 segments \[S\] from 127.0.0.1:44401, not 1'
+judged "$out_dir" disagree unexpected "the sources differ: '1' and '2'"
+judged "$out_dir" start-fails unexpected 'start client .*ECONNREFUSED'
+judged "$out_dir" run-fails unexpected 'client .*ECONNREFUSED'
+judged "$out_dir" finish-fails unexpected 'server ended without the event end'
+judged "$out_dir" no-event unexpected 'server did not report accepted within 3 s'
+judged "$out_dir" no-sysctl skipped 'this kernel has no sysctl net.ipv4.tcp_no_such_thing'
+judged "$out_dir" bad-sysctl unexpected 'the kernel refuses net.ipv4.ip_local_port_range'
+judged "$out_dir" no-link unexpected 'here has no neighbour to mislead'
+judged "$out_dir" no-host unexpected "there is no host 'nowhere'"
+judged "$out_dir" no-word unexpected 'no such word: hold_bakc'
+judged "$out_dir" no-word-inside unexpected 'no such word: wach'
+judged "$out_dir" dies unexpected "the arm's process died, with exit code 137"
+judged "$out_dir" host-dies unexpected 'host (here|there) has died'
+judged "$out_dir" too-slow unexpected 'too slow, 20 times: took [0-9]+ ms, may take 10'
+judged "$out_dir" misspelt unexpected "the arm's process died.*no_such_variable: unbound variable"
+judged "$out_dir" no-ss unexpected 'ss on host here: exit code 127'
+judged "$out_dir" no-outcome unexpected failed
+judged "$out_dir" bad-control unexpected connected
+judged "$out_dir" skipped-control skipped 'for no good'
+is "skipped-control: what is missing" 'no control: for no good' "$(field_of "$out_dir" skipped-control condition)"
+judged "$out_dir" open unexpected '6 ports'
 is "open: which arms are as expected" "true 4 ports,true 5 ports,false 6 ports,true 5 ports,true 1 or more" \
-	"$(awk -F '\t' '{ print $3, $5 }' "$tmp/out/open.arms" | paste -sd ,)"
-judged open-fine holds-if '4 ports'
-is "open-fine: kept where it is not by chance" pick=connect "$(cut -f 5 "$tmp/out/open-fine.tsv")"
-judged no-model unexpected 'the model has no expectation'
+	"$(paste -d' ' <(fields_of "$out_dir/arms.tsv" open ok) <(fields_of "$out_dir/arms.tsv" open observed) | paste -sd ,)"
 
-# One shell can read several of these files: a word has one meaning.
-twice=$(cd scripts/lib && grep -hoE '^[a-z_]+\(\)' experiment trial trials nets silent segments \
-	sketch timers ports model demo asked log | sort | uniq -d)
+# One shell reads several of these files: a word has one meaning.
+twice=$(cat scripts/lib/{experiment,arm,hosts,programs,sockets,counters,segments,timers,ports,asked,run} scripts/model/* |
+	grep -oE '^[a-z_]+\(\)' | sort | uniq -d)
 is "no word is defined in two files" '' "$twice"
-used=$(grep -hoE '^[a-z_]+\(\)' scripts/lib/nets scripts/lib/experiment | sort -u)
-for word in ask_these in_order known fail; do
-	unlike "lab's $word is none of the words" "(^|\n)${word}[(]" "$used"
-done
 
 finish

@@ -6,8 +6,8 @@ BEGIN {
 	FS = "\t"
 	count_of_fields = split(arm_fields, name_of, " ")
 	for (i = 1; i <= count_of_fields; i++) F[name_of[i]] = i
-	n = split(experiment_fields, name_of, " ")
-	for (i = 1; i <= n; i++) E[name_of[i]] = i
+	count_of_fields = split(experiment_fields, name_of, " ")
+	for (i = 1; i <= count_of_fields; i++) E[name_of[i]] = i
 }
 
 # in_words(verdict, condition): how a verdict's condition is said.

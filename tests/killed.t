@@ -1,0 +1,63 @@
+#!/usr/bin/env bash
+# SIGKILL at a random moment of any of the lab's processes: lab, sandbox, run, workers,
+# arms, hosts, programs.  Nothing is left, nothing hangs, and exit code 0 means that
+# every arm has ended well.
+#
+# tests/long/killed.t has more rounds.
+
+# shellcheck source=tests/tap.bash
+. "${0%/*}/tap.bash"
+# shellcheck source=tests/experiments.bash
+. tests/experiments.bash
+lab_works
+rounds=${RTEST_T_ROUNDS-20}
+
+for i in 1 2 3; do
+	experiment "talk-$i" <<'EOF'
+	start server -A -n 0 "$there" 44400
+	run client -A -b 44401 -c "$there" 44400
+	await TIME-WAIT "$client" "$server"
+	start client -H -A -b 44402 "$there" 44400
+	observe client -H -A -b 44403 "$there" 44400
+EOF
+done
+arms=6
+began=${EPOCHREALTIME/./}
+run $lab run --format json --patience 5 "$tmp/experiments/"*
+took=$(((${EPOCHREALTIME/./} - began) / 1000))
+is 'without a kill: exit code, nothing on stderr' 0: "$status:$err"
+is 'without a kill: all arms' $arms "$(grep -o '"arm":' <<<"$out" | wc -l)"
+
+declare -A codes=()
+for ((round = 1; round <= rounds; round++)); do
+	RTEST_T_MARK=$$ setpriv --pdeathsig KILL timeout -k 1 120 \
+		$lab run --format json --patience 5 "$tmp/experiments/"* >"$tmp/said" 2>"$tmp/err" </dev/null &
+	pid=$!
+	printf -v nap '%d.%03d' $((RANDOM % took / 1000)) $((RANDOM % took % 1000))
+	sleep "$nap"
+	# (timeout itself is not the lab's.)
+	what=nobody
+	while read -r victim what; do
+		{ kill -KILL "$victim"; } 2>/dev/null && break
+		what=nobody
+	done < <(marked_now | grep -v "^$pid " | shuf)
+	{ wait $pid; } 2>/dev/null
+	code=$?
+	codes[$code]=1
+	has=$(grep -o '"arm":' "$tmp/said" | wc -l)
+	bad=
+	((code != 124)) || bad='it hangs'
+	((code != 0)) || [[ $has == "$arms" && $(grep -c '"ok":false' "$tmp/said") == 0 ]] || bad="exit code 0, with $has arms"
+	((has == 0 || has == arms)) || bad="$has arms of $arms"
+	(($(wc -l <"$tmp/err") <= 1)) || bad='more than one line on standard error'
+	until_true 20 nothing_left || bad='something is left'
+	[ -z "$bad" ]
+	verdict $? "round $round: ${what:0:60}" ||
+		note "after $nap s: $bad; exit code $code; $(cat "$tmp/err"); $(marked_now)"
+done
+# A loop that never hits anything proves nothing.
+[[ ${!codes[*]} != 0 ]]
+verdict $? "some of the kills have hit: exit codes ${!codes[*]}"
+is "no file is left in the temporary folder" '' \
+	"$(find "${TMPDIR:-/tmp}" -maxdepth 1 -name 'rtest*' ! -name 'rtest-test.*' -newer "$tmp/experiments" 2>/dev/null)"
+finish

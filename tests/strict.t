@@ -1,0 +1,137 @@
+#!/usr/bin/env bash
+# A mistake in an experiment's file is an error with file and line, and nothing runs.
+
+# shellcheck source=tests/tap.bash
+. "${0%/*}/tap.bash"
+# shellcheck source=tests/experiments.bash
+. tests/experiments.bash
+
+# The one that is right; the cases change a line of it.
+whole right <<'EOF'
+claim "a claim" connected
+condition colour red,green
+article tcp_timestamps=0
+grid old=TIME-WAIT tcp_timestamps=0,1 colour=red
+control old=none tcp_timestamps=0
+promise() { [ "$tcp_timestamps" = 0 ] || promised=; }
+expect() {
+	[ "$old" = TIME-WAIT ] || { rule EADDRNOTAVAIL "a rule"; return; }
+	model bind first_state=none
+	rule connected "a rule"
+}
+steps() { saw "$expected"; }
+EOF
+right=$tmp/experiments/right
+
+# A sandbox would be an error of another kind: nothing is to run.
+mkdir "$tmp/path"
+printf '#!/bin/sh\necho a sandbox was asked for >&2\n' >"$tmp/path/setpriv"
+chmod +x "$tmp/path/setpriv"
+
+# refused WHAT LINE TEXT: the lab refuses $wrong, in one line that names it, that LINE
+# and has TEXT.
+refused() {
+	run env PATH="$tmp/path:$PATH" $lab run --out "$tmp/kept" "$wrong"
+	[[ $status == 2 && -z $out && $err == "$wrong:$2: "*"$3"* && $(wc -l <"$tmp/.err") == 1 ]]
+	verdict $? "$1" || { note "want: exit code 2, $wrong:$2: ...$3"; note "got:  $status, $err$out"; }
+}
+# changed WHAT LINE TEXT SED: $wrong is the right one, after sed.
+changed() {
+	wrong=$tmp/experiments/wrong
+	sed "${@:4}" "$right" >"$wrong"
+	cmp -s "$right" "$wrong" && verdict 1 "$1: sed changes nothing"
+	refused "$@"
+}
+line() { grep -n "$1" "$right" | head -n 1 | cut -d: -f1; }
+grid=$(line ^grid) control=$(line ^control) claim=$(line ^claim) end=$(line ^trial)
+
+# --- typing errors ---
+changed 'a condition that nobody knows' "$grid" "there is no condition 'oldd=TIME-WAIT'" 's/^grid old=/grid oldd=/'
+changed 'a condition of a control' "$control" "there is no condition 'lnik=link'" '/^control/s/$/ lnik=link/'
+changed 'a condition of the article' "$(line ^article)" "there is no condition 'tcp_timestmaps=0'" '/^article/s/stamps/stmaps/'
+changed 'a sysctl that nobody knows' "$control" "there is no condition 'tcp_tw_ruse=1'" '/^control/s/$/ tcp_tw_ruse=1/'
+changed 'a value that nobody knows' "$grid" "old is one of none,LISTEN,ESTAB,FIN-WAIT-1,FIN-WAIT-2,CLOSE-WAIT,LAST-ACK,TIME-WAIT, not 'TIMEWAIT'" '/^grid/s/TIME-WAIT/TIMEWAIT/'
+changed 'a value of its own condition' "$grid" "colour is one of red,green, not 'blue'" '/^grid/s/red/blue/'
+changed 'a value that is no number' "$control" "delay_s is one of the numbers, not '1s'" '/^control/s/$/ delay_s=1s/'
+changed 'a value that is not there' "$control" "link is one of lo,link,silent, not ''" '/^control/s/$/ link=/'
+changed 'a condition without a value' "$control" "there is no condition 'link'" '/^control/s/$/ link/'
+changed 'a keyword' "$grid" "there is no word 'gird'" 's/^grid/gird/'
+changed 'a keyword, the last one before trial' "$end" "there is no word 'calmm'" 's/^trial/calmm; &/'
+changed 'an argument of the model' "$(line 'model bind')" "bind has no argument 'first_sate=none'" 's/first_state/first_sate/'
+changed 'a rule of the model' "$(line 'model bind')" "there is no rule 'bnid'" 's/model bind/model bnid/'
+changed 'a word in expect' "$(line 'model bind')" "there is no word 'modle'" 's/model bind/modle bind/'
+changed 'a word in promise' "$(line ^promise)" "there is no word 'primise'" 's/^promise() {/& primise;/'
+changed 'an expectation that is not there' 1 'the model has no expectation for the arm old=TIME-WAIT tcp_timestamps=0 colour=red' '/^	rule connected/d; /model bind/d'
+changed 'group of two words' "$(line ^group)" "group takes one word, not 'close bind'" 's/^group.*/group close bind/'
+changed 'claim without an outcome' "$claim" 'claim wants a sentence, and the outcome' 's/^claim.*/claim "a claim"/'
+changed 'waits without a number' "$control" 'waits wants seconds' 's/^control/waits long &/'
+changed 'ports without numbers' "$control" 'ports wants two numbers' 's/^control/ports a b; &/'
+changed 'two arms of the same conditions' "$((grid + 1))" 'an arm with these conditions is there already: old=TIME-WAIT tcp_timestamps=1 colour=red' '/^grid/a arm old=TIME-WAIT tcp_timestamps=1 colour=red'
+changed 'an arm and a control of the same conditions' "$((control + 1))" 'is there already' '/^control/a arm old=none tcp_timestamps=0'
+
+# --- what is not there ---
+for word in group claim sources; do
+	changed "no $word" "$((end - 1))" "it has no $word" "/^$word/d"
+done
+changed 'no control' "$((end - 1))" 'it has no control' '/^control/d'
+changed 'no arm' "$((end - 2))" 'it has no arm' '/^grid/d; /^control/d'
+changed 'no steps' "$((end - 1))" 'it has no steps()' '/^steps/d'
+changed 'no expect' "$end" 'it has no expect()' 's/^expect/expcet/'
+changed 'no trial' 1 'there is no trial "$@" at its end' '/^trial/d'
+
+# --- what is no experiment ---
+changed 'it sources something else' "$claim" "it sources /dev/null: an experiment is one file" "${claim}i . /dev/null"
+changed 'it sources something else, the long way' "$claim" "it sources /dev/null: an experiment is one file" "${claim}i source /dev/null"
+changed 'a syntax error' "$((end + 1))" 'syntax error' '/^control/s/^/if /'
+changed 'not bash' 1 'its first line is not #!/usr/bin/env bash' '1s/bash/perl/'
+wrong=$tmp/experiments/empty
+: >"$wrong"
+refused 'an empty file' 1 'its first line is not'
+wrong=$tmp/experiments/binary
+head -c 3000 "$real/server" >"$wrong"
+refused 'a program' 1 'its first line is not'
+wrong=$tmp/experiments/folder
+mkdir "$wrong"
+refused 'a folder' 1 'a folder, not an experiment'
+wrong=$tmp/experiments/pipe
+mkfifo "$wrong"
+refused 'a pipe' 1 'not a file'
+wrong=$tmp/experiments/secret
+cp "$right" "$wrong"
+chmod 0 "$wrong"
+if [ "$(id -u)" = 0 ]; then
+	chmod 755 "$tmp"
+	run setpriv --reuid 65534 --regid 65534 --clear-groups $lab run "$wrong"
+else
+	run $lab run "$wrong"
+fi
+is 'one that cannot be read' "2:$wrong:1: it cannot be read" "$status:$err"
+wrong=$tmp/experiments/none
+run $lab run "$wrong"
+is 'one that is not there' "2:lab: $wrong: no such file (try 'scripts/lab --help')" "$status:$err"
+wrong=$tmp/experiments/exits
+sed "${claim}i exit 0" "$right" >"$wrong"
+run $lab run "$wrong"
+is 'one that calls exit' '1:lab: an experiment ended the lab while it was read: it must not call exit' "$status:$err"
+wrong=$tmp/experiments/talks
+sed "${claim}i echo hello" "$right" >"$wrong"
+run $lab run "$wrong"
+like 'one that talks while it is read: refused' '^2:' "$status:"
+
+ok 'nothing ran: no results' [ ! -e "$tmp/kept/results.json" ]
+# One that is wrong keeps the right one from running, too.
+changed 'no control, beside one that is right' "$((end - 1))" 'it has no control' '/^control/d'
+run env PATH="$tmp/path:$PATH" $lab run "$right" "$wrong"
+is 'the right one beside it does not run' "2:" "$status:$out"
+
+# What is right is right, or the rest proves nothing.
+if scripts/sandbox true 2>/dev/null; then
+	run $lab run "$right"
+	is 'the right one runs: exit code, nothing on stderr' 0: "$status:$err"
+	run scripts/experiments/hello
+	is 'one that is run by hand: exit code, nothing on stderr' 0: "$status:$err"
+	like 'one that is run by hand: its table' 'holds +hello' "$out"
+else
+	skip 'the right one runs' 'this machine refuses private namespaces'
+fi
+finish
