@@ -200,7 +200,7 @@ static void pass_on(int signal, siginfo_t *info, void *context)
 		kill((pid_t)command_pid, signal);
 }
 
-static int run_command(char **command)
+static int watch_command(char **command)
 {
 	static const int signals[] = {SIGHUP,  SIGINT,	SIGQUIT,
 				      SIGTERM, SIGUSR1, SIGUSR2};
@@ -245,7 +245,7 @@ int main(int argc, char **argv)
 	prog_name = "why";
 	if (argc > 4 && !strcmp(argv[1], "--why") && !strcmp(argv[3], "--")) {
 		why = argv[2];
-		return run_command(argv + 4);
+		return watch_command(argv + 4);
 	}
 	if (argc == 3 && !strcmp(argv[1], "-p"))
 		return list_process(argv[2]);
