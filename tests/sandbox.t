@@ -161,36 +161,44 @@ signals() {
 	done
 }
 
-# kills USER COUNT: SIGKILL for the caller or for any process of the chain, at
-# any moment of its life; nothing may be left.  All of them hold one end of a
+# kills USER COUNT: SIGKILL for the caller or for any process of the chain; nothing
+# may be left.  Every second time COMMAND runs, and they have their turn one after
+# the other; else it is at any moment of the start.  All of them hold one end of a
 # pipe, which ends with the last of them.  (While a process is in execve(2) it
 # has no environment, and alive does not see it.)
 #
 # The caller has a session of its own: one that is killed before the sandbox has
 # read its parent is not missed where init, or a subreaper, is in the same one.
 kills() {
-	local who=$1 left='' i caller pids victims=0 hosts delay hold all
+	local who=$1 left='' i caller pids victim victims=0 hosts start hold all
 
 	rm -f "$tmp/held"
 	mkfifo "$tmp/held"
+	start=${EPOCHREALTIME/./}
+	box true
+	start=$((${EPOCHREALTIME/./} - start))
 	for ((i = 0; i < $2; i++)); do
 		hosts=()
 		((i % 4)) || hosts=('--hosts=A,B')
+		rm -f "$ran"
 		exec {hold}<>"$tmp/held"
 		exec {all}<"$tmp/held"
-		SANDBOX_TEST=$mark "${as[@]}" setsid bash -c '"$@"; :' caller \
-			"$sandbox" "${hosts[@]}" tcp_timestamps=0 sh -c 'sleep 300 & sleep 300' \
+		SANDBOX_TEST=$mark "${as[@]}" setsid bash -c '"$@"; :' caller "$sandbox" \
+			"${hosts[@]}" tcp_timestamps=0 sh -c ": >$ran; sleep 300 & sleep 300" \
 			</dev/null >/dev/null 2>&1 &
 		caller=$!
 		exec {hold}>&-
-		printf -v delay '0.%03d' $((RANDOM % 120))
-		sleep "$delay"
-		if ((i % 3)); then
-			mapfile -t pids < <(alive)
-			((${#pids[@]} == 0)) || {
-				kill -KILL "${pids[RANDOM % ${#pids[@]}]}" 2>/dev/null && ((victims++))
-			}
+		if ((i % 2)); then
+			until_true 20 test -e "$ran"
+			victim=$((i / 2))
+		else
+			victim=$((RANDOM * start / 32768))
+			sleep "$((victim / 1000000)).$(printf %06d $((victim % 1000000)))"
 		fi
+		mapfile -t pids < <(alive)
+		((${#pids[@]} == 0)) || {
+			kill -KILL "${pids[victim % ${#pids[@]}]}" 2>/dev/null && ((victims++))
+		}
 		# It may have been COMMAND's child, which nobody misses.
 		kill -KILL "$caller" 2>/dev/null && ((victims++))
 		wait "$caller" 2>/dev/null
@@ -259,6 +267,24 @@ windows() {
 		ok "$who: window $nth: nothing is left" none_alive
 		ok "$who: window $nth: COMMAND has not run" test ! -e "$ran"
 	done
+	# As if unshare were killed between fork() and its child's prctl().
+	mkfifo -m 666 "$tmp/gate-$who"
+	cat >"$tmp/slow/unshare" <<-SH
+		#!/usr/bin/env bash
+		[[ " \$* " == *--kill-child* ]] || exec $(type -P unshare) "\$@"
+		before="\$*"
+		before=\${before%% -- *}
+		while [ "\$1" != -- ]; do shift; done
+		(exec 5>$tmp/gate-$who; kill -KILL \$\$; while [ -e /proc/\$\$/root/. ]; do sleep 0.01; done; echo >&5) &
+		exec $(type -P unshare) \${before/--kill-child/--fork} -- \\
+			sh -c 'read -r _ <$tmp/gate-$who; shift; exec "\$@"' sh "\$@"
+	SH
+	rm -f "$tmp/slow/setpriv" "$ran"
+	chmod 755 "$tmp/slow/unshare"
+	run "${as[@]}" env PATH="$tmp/slow:$PATH" bash -c '"$@"' caller "$sandbox" touch "$ran"
+	is "$who: window 3: says so" "137:sandbox: killed while starting" "$status:$err"
+	ok "$who: window 3: COMMAND has not run" test ! -e "$ran"
+	rm "$tmp/slow/unshare"
 }
 
 # callers USER: how it can be started.
@@ -277,20 +303,19 @@ callers() {
 # variables USER: what a user may have exported changes nothing, and arrives.
 variables() {
 	local who=$1 pid odd=(RTEST_STAGE='inner 1 2 3 4 5' RTEST_PARENT=1 BASH_ENV="$tmp/odd"
-		ENV="$tmp/odd" TMOUT=1 POSIXLY_CORRECT=1 CDPATH=/ GLOBIGNORE='*' IFS=/ FUNCNEST=1 EXECIGNORE='*' SHLVL=7 SHELLOPTS=errexit:noglob
-		BASHOPTS=nocasematch
+		ENV="$tmp/odd" TMOUT=1 POSIXLY_CORRECT=1 CDPATH=/ GLOBIGNORE='*' IFS=/ FUNCNEST=1 SHLVL=7 a.b=c
 		TMPDIR=/none caller=- command=false hosts=A lib=/none terminal=1
 		'BASH_FUNC_read%%=() { exit 9; }' 'BASH_FUNC_exec%%=() { exit 9; }'
 		'BASH_FUNC_unshare%%=() { exit 9; }' 'BASH_FUNC_fail%%=() { exit 9; }')
 
 	echo 'echo odd; exit 9' >"$tmp/odd"
-	run env -i PATH="$PATH" "${odd[@]}" \
+	run env -i PATH="$PATH" SHELLOPTS=errexit:noglob BASHOPTS=nocasematch "${odd[@]}" \
 		"${as[@]}" "$sandbox" --hosts A,B tcp_timestamps=0 -- sh -c 'sleep 1.2
 		cat /proc/sys/net/ipv4/tcp_timestamps; tr "\0" "\n" </proc/self/environ; exit 7'
 	is "$who, variables: COMMAND's exit code" "7:" "$status:$err"
 	is "$who, variables: they arrive, and do nothing" \
 		"$(printf '%s\n' 0 RTEST_RUN=/run/rtest RTEST_SANDBOX=1 "${odd[@]}" | sort)" \
-		"$(grep -vE '^(_|PWD|OLDPWD|PATH)=' <<<"$out" | sort)"
+		"$(grep -vE '^(_|PWD|OLDPWD|PATH|SHELLOPTS|BASHOPTS)=' <<<"$out" | sort)"
 	: >"$tmp/got"
 	chmod 666 "$tmp/got"
 	env "${odd[@]}" "${as[@]}" "$sandbox" sh -c "trap 'echo hup >>$tmp/got' HUP
