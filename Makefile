@@ -23,6 +23,7 @@ wire_parts = src/wire
 forge_parts = src/forge
 peek_parts = src/peek
 tests := $(wildcard tests/*.t)
+long_tests := $(wildcard tests/long/*.t)
 c_files = $(wildcard *.c src/*.c tests/*.c tests/bench/*.c tests/fuzz/*.c)
 benches = $(patsubst %.c,%,$(wildcard tests/bench/*.c))
 
@@ -44,9 +45,13 @@ demo: all ## build, and put the claims about closing, binding and ports to this 
 	scripts/lab run --quick close bind ports
 
 check: all ## build, and run the tests of the toolkit
+check-all: all ## the same, and the tests that take long
+check-all: tests += $(long_tests)
+
+check check-all:
 	@command -v prove >/dev/null || { \
-		echo 'make check: prove is missing: run scripts/setup' >&2; exit 1; }
-	@[ -n '$(tests)' ] || { echo 'make check: tests/ has no test' >&2; exit 1; }
+		echo 'make $@: prove is missing: run scripts/setup' >&2; exit 1; }
+	@[ -n '$(tests)' ] || { echo 'make $@: tests/ has no test' >&2; exit 1; }
 	RTEST_BIN='$(RTEST_BIN)' prove --jobs $(JOBS) $(PROVEFLAGS) $(tests)
 
 # A tool that is not here is said, and left out.
@@ -216,5 +221,5 @@ clean: ## remove what was built
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 12
 
-.PHONY: all demo check lint sanitize sanitize-asan sanitize-tsan findings bench \
+.PHONY: all demo check check-all lint sanitize sanitize-asan sanitize-tsan findings bench \
 	fuzz install uninstall dist deb clean help
