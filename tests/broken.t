@@ -44,7 +44,7 @@ case " \$* " in
 *) exec "$real/server" "\$@" ;;
 esac
 "$real/server" "\$@" <&3 &
-trap 'kill \$!; wait \$!; eval "\$end"; while :; do sleep 1; done' TERM
+trap 'kill \$! 2>/dev/null; wait \$!; eval "\$end"; while :; do sleep 1; done' TERM
 wait \$!
 while [ "\$end" = : ]; do sleep 1; done
 END

@@ -32,10 +32,10 @@ run $lab run --out "$tmp/kept" --format json hello two-sides
 is "json: exit code" 0 "$status"
 is "json: a line an experiment" 2 "$(wc -l <"$tmp/.out")"
 like "json: the members in their order" \
-	'^\{"experiment":"hello","group":"close","sources":\["YK"\],"claim":"[^"]*","verdict":"[a-z-]*","condition":"[^"]*","ok":true,"seconds":[0-9.]+,"kernel":"[^"]*","arms":\[\{"arm":"[^"]*","control":false,"conditions":\{' \
+	'^\{"experiment":"hello","group":"close","sources":\["YK"\],"claim":"[^"]*","verdict":"[a-z-]*","condition":"[^"]*","ok":true,"seconds":[0-9.]+,"kernel":"[^"]*",("[a-z]*":"[^"]*",)*"arms":\[\{"arm":"[^"]*","control":false,"conditions":\{' \
 	"$out"
 like "json: an arm's members" \
-	'"expected":"connected","observed":"connected","ok":true,"why":"[^"]*","evidence":\["' "$out"
+	'"expected":"connected","observed":"connected","ok":true,"why":"[^"]*",("[a-z]*":"[^"]*",)*"evidence":\["' "$out"
 if command -v jq >/dev/null; then
 	ok "json: jq reads it" jq -e . "$tmp/.out"
 	is "json: every arm is ok" true "$(jq -s '[.[].arms[].ok] | all' "$tmp/.out")"
