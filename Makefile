@@ -28,6 +28,7 @@ forge_parts = src/forge src/inject src/segment src/print src/filter src/capture
 peek_parts = src/peek src/sockdiag src/holders
 watch_parts = src/watch src/calls src/words
 tests := $(wildcard tests/*.t)
+long_tests := $(wildcard tests/long/*.t)
 c_files = $(wildcard *.c src/*.c tests/*.c tests/long/*.c tests/bench/*.c tests/fuzz/*.c)
 benches = $(patsubst %.c,%,$(wildcard tests/bench/*.c))
 
@@ -59,13 +60,14 @@ demo: all ## build, and put the claims about closing, binding and ports to this 
 	scripts/lab run --quick close bind ports
 
 check: all ## build, and run the tests of the toolkit
-	@command -v prove >/dev/null || { \
-		echo 'make check: prove is missing: run scripts/setup' >&2; exit 1; }
-	@[ -n '$(tests)' ] || { echo 'make check: tests/ has no test' >&2; exit 1; }
-	RTEST_BIN='$(RTEST_BIN)' prove --jobs $(JOBS) $(PROVEFLAGS) $(tests)
+check-all: all ## the same, and the tests that take long
+check-all: tests += $(long_tests)
 
-check-all: check ## and those that take minutes
-	RTEST_BIN='$(RTEST_BIN)' prove $(PROVEFLAGS) $(wildcard tests/long/*.t)
+check check-all:
+	@command -v prove >/dev/null || { \
+		echo 'make $@: prove is missing: run scripts/setup' >&2; exit 1; }
+	@[ -n '$(tests)' ] || { echo 'make $@: tests/ has no test' >&2; exit 1; }
+	RTEST_BIN='$(RTEST_BIN)' prove --jobs $(JOBS) $(PROVEFLAGS) $(tests)
 
 # A tool that is not here is said, and left out.
 lint: ## gcc, clang, clang-format, shellcheck: no warning is allowed

@@ -201,7 +201,8 @@ else
 	skip 'dist: an experiment runs' 'there is no sandbox here'
 fi
 
-# --- the Debian package ---
+# --- the Debian package, from tests/long/package.t ---
+[ -n "${RTEST_T_PACKAGE-}" ] || finish
 # (command -v succeeds when it knows one of several.)
 if command -v dpkg-buildpackage >/dev/null && command -v dh >/dev/null &&
 	command -v fakeroot >/dev/null && [ -e debian/control ]; then
