@@ -243,11 +243,14 @@ static int64_t parse_epoch(const char *s)
 
 	for (; *p >= '0' && *p <= '9' && ns <= UINT32_MAX; p++)
 		ns = ns * 10 + (*p - '0');
-	ns *= ns <= UINT32_MAX ? unit : 0;
-	if (p != s && *p == '.')
+	if (p == s || ns > UINT32_MAX)
+		p = "?";
+	else
+		ns *= unit;
+	if (*p == '.')
 		for (p++; *p >= '0' && *p <= '9'; p++)
 			ns += (unit /= 10) * (*p - '0');
-	if (p == s || *p || !ns)
+	if (*p)
 		die_usage(
 			"-N wants seconds since the epoch, or since the first segment with a +, not '%s'",
 			s);

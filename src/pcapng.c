@@ -224,7 +224,8 @@ static int next_block(struct reader *r, const uint8_t *h, uint32_t *type,
 			block(r), length);
 	*n = length - done - 4;
 	if (is_read(*type) && *n > READ_MAX)
-		left_out(r, "is of %u bytes", block(r), length);
+		left_out(r, "has %u bytes, too many for wire", block(r),
+			 length);
 	if (!is_read(*type) || *n > READ_MAX)
 		*type = BLOCK_SECTION;
 	if ((*type == BLOCK_SECTION ? skip(r, *n)

@@ -345,6 +345,100 @@ else
 	skip 'JSON' 'jq is missing'
 fi
 
+# --- pcapng -------------------------------------------------------------------
+
+# ng HEX...: a pcapng file of a section header and these blocks, through wire.
+ng() {
+	{ ng_section; printf '%s' "$@"; } | bytes >"$tmp/ng.pcapng"
+	run "$wire" -r "$tmp/ng.pcapng"
+}
+# keeps DESCRIPTION REGEX BLOCK...: what is good (seq 1, and seq 3 behind it if
+# reading can go on) is shown, and one line says what is not.
+ok_1=$(ng_packet 0 1000000 "$(ip4 $a $b "$(tcp 1 2 . 1 0 '' 1)")")
+ok_3=$(ng_packet 0 3000000 "$(ip4 $a $b "$(tcp 1 2 . 3 0 '' 1)")")
+keeps() {
+	ng "$(ng_interface 101)" "$ok_1" "${@:3}"
+	like "pcapng: $1: one line" "^1 wire: [^ ]*ng.pcapng: $2\$" "$status $err"
+	kept=$(sed -n 's/.* seq \([0-9]*\):.*/\1/p' "$tmp/.out" | paste -sd' ')
+}
+ng "$(ng_interface 101)" "$ok_1" "$(ng_block 5 0000)" "$(ng_block 0x40000bad 01)" "$ok_3"
+is 'pcapng: blocks of other kinds are skipped' '0|0.000000 1:2|2.000000 3:4' \
+	"$status|$(sed 's/ IP.*seq/ /; s/  */ /; s/,.*//' "$tmp/.out" | paste -sd'|')"
+frame=$(ip4 $a $b "$(tcp 1 2 S 7 0)")
+ng "$(ng_interface 101)" "$(ng_interface 1 09000100030000000e0008000100000000000000)" \
+	"$(ng_packet 0 1000000 "$frame")" "$(ng_packet 1 500 "$(ether 0800 "$frame")")"
+is 'pcapng: two interfaces, a resolution and an offset' '0.000000|0.500000' \
+	"$(cut -d' ' -f1 "$tmp/.out" | paste -sd'|')"
+ng "$(ng_interface 101 090001008a000000)" "$(ng_packet 0 512 "$frame")" "$(ng_packet 0 1536 "$frame")"
+is 'pcapng: a binary resolution' '0.000000|1.000000' "$(cut -d' ' -f1 "$tmp/.out" | paste -sd'|')"
+ng "$(ng_interface 101 090001000c000000)" "$(ng_packet 0 1500000000000 "$frame")" \
+	"$(ng_packet 0 2500000000001 "$frame")"
+is 'pcapng: picoseconds' '0.000000|1.000000' "$(cut -d' ' -f1 "$tmp/.out" | paste -sd'|')"
+ng "$(ng_interface 101)" "$(ng_simple "$frame")"
+like 'pcapng: a simple packet block' 'Flags \[S\], seq 7' "$out"
+ng "$(ng_interface 101)" "$(ng_packet 0 0 '')" "$(ng_simple '')"
+is 'pcapng: packets of 0 bytes' '0|wire: 0 segments seen, 2 packets not TCP' "$status|$err"
+ng "$(ng_interface 101)$ok_1" "$(
+	pcap_order=be
+	ng_section
+	ng_interface 1
+	ng_packet 0 3000000 "$(ether 0800 "$(ip4 $a $b "$(tcp 1 2 . 3 0 '' 1)")")"
+)"
+is 'pcapng: a second section, in the other byte order' '0|1 3' \
+	"$status|$(sed -n 's/.* seq \([0-9]*\):.*/\1/p' "$tmp/.out" | paste -sd' ')"
+keeps 'an interface that is not there' 'block 4 is of interface 1, which is not there' \
+	"$(ng_packet 1 0 "$frame")" "$ok_3"
+is '... and the rest is shown' '1 3' "$kept"
+keeps 'an interface of a section before' 'block 5 is of interface 0, which is not there' \
+	"$(ng_section)" "$ok_3"
+keeps 'a packet longer than its block' 'block 4 claims a packet of 400 bytes' \
+	"$(ng_block 6 "$(file32 0)0000000000000000$(file32 400)$(file32 400)00000000")" "$ok_3"
+is '... and the rest is shown' '1 3' "$kept"
+keeps 'a packet block too short for its fields' 'block 4 is no packet: 8 bytes' \
+	"$(ng_block 6 0000000000000000)" "$ok_3"
+is '... and the rest is shown' '1 3' "$kept"
+keeps 'options past the end' 'block 4 has an option of 4096 bytes, beyond its end' \
+	"$(ng_interface 101 09000010)" "$ok_3"
+is '... and the rest is shown' '1 3' "$kept"
+keeps 'an interface too short' 'block 4 is no interface: 4 bytes' "$(ng_block 1 65000000)" "$ok_3"
+is '... and the rest is shown' '1 3' "$kept"
+keeps 'a link type that wire does not know' 'block 5 has link type 147 .*228 and 229.*' \
+	"$(ng_interface 147)" "$(ng_packet 1 0 "$frame")" "$ok_3"
+is '... and the rest is shown' '1 3' "$kept"
+keeps 'a block that claims too much' 'block 4 has 4294963200 bytes, too many for wire' "0600000000f0ffff00000000" "$ok_3"
+is '... what stands before is shown' 1 "$kept"
+keeps 'one that claims too little' 'block 4 claims 8 bytes: the file is corrupt' \
+	"0600000008000000$ok_3"
+is '... what stands before is shown' 1 "$kept"
+keeps 'one of an odd length' 'block 4 claims 35 bytes: the file is corrupt' "0600000023000000$ok_3"
+keeps 'two lengths that differ' 'block 4 has two lengths, .* corrupt' "${ok_3:0:${#ok_3}-8}10000000" "$ok_3"
+is '... what stands before is shown' 1 "$kept"
+keeps 'a file that ends in a block' 'block 4 is cut short' "${ok_3:0:60}"
+is '... what stands before is shown' 1 "$kept"
+keeps 'a file that ends in the head of one' 'the file ends in block 4' "${ok_3:0:12}"
+keeps 'a section without its magic' 'block 4 is no section header' "$(ng_block 0x0a0d0d0a 0102030405060708)"
+refused 'pcapng that ends in its header' 'ends inside its header' -r <(printf '\n\r\r\n\0')
+ng "$(ng_interface 101)" "$ok_1" "$ok_3"
+run "$wire" -r "$tmp/ng.pcapng" -w "$tmp/copy.pcap"
+run "$wire" -r "$tmp/copy.pcap"
+is 'pcapng becomes pcap' 2 "$(grep -c 'Flags' "$tmp/.out")"
+ng "$(ng_interface 101)" "$(ng_interface 1)" "$ok_1" "$(ng_packet 1 0 "$(ether 0800 "$frame")")"
+refused 'but for two link types, which pcap has no place for' \
+	'packet 2 has link type 1, and a pcap file has one, here 101' -r "$tmp/ng.pcapng" -w "$tmp/copy.pcap"
+run "$wire" -r "$tmp/copy.pcap"
+is '... what stands before is kept' "0 1" "$status $(grep -c 'Flags' "$tmp/.out")"
+if command -v editcap >/dev/null; then
+	for name in conv conv-ns; do
+		editcap -F pcapng "$tmp/$name.pcap" "$tmp/theirs.pcapng" 2>/dev/null
+		run "$wire" -r "$tmp/$name.pcap"
+		cp "$tmp/.out" "$tmp/ours"
+		run "$wire" -r "$tmp/theirs.pcapng"
+		is "wire reads what editcap makes of $name.pcap" "$(cat "$tmp/ours")" "$out"
+	done
+else
+	skip 'wire reads what editcap writes' 'editcap is missing'
+fi
+
 # --- the ladder ---------------------------------------------------------------
 
 # states FILE: the states that the ladder shows, a row each, left|right.
@@ -451,6 +545,31 @@ fi
 run "$wire" -Lj -r "$tmp/simultaneous.pcap"
 like 'JSON with -L has the states, and moves without a segment' \
 	'"event":"move"[^}]*"src":"10.0.0.1:1234","dst":"10.0.0.2:80","dst_state":"CLOSING"}' "$out"
+
+# --- notes --------------------------------------------------------------------
+
+lack='connect(): EADDRNOTAVAIL'
+run "$wire" -L -N "1.000025 10.0.0.1:1234 $lack" -N '+0.000005 10.0.0.2:80 accept() <&>' -r "$tmp/conv.pcap"
+is 'a note on a lifeline, in its place' \
+	"0.000021|             |* $lack                ||0.000030" \
+	"$(sed -n '/000021/{s/ *\([^ ]*\) .*/\1/p;n;s/ *0.000025//p;n;s/ *\([^ ]*\) .*/\1/p}' "$tmp/.out" | paste -sd'|')"
+is '... on the other' '   0.000005             |                            accept() <&> *|' "$(grep -F 'accept()' "$tmp/.out")"
+run "$wire" -L -N "9 10.0.0.7:1 $lack" -r "$tmp/conv.pcap"
+is 'a note at an end that no segment has, after the last' "10.0.0.7:1: $lack" \
+	"$(tail -n 1 "$tmp/.out" | sed 's/^ *//')"
+run "$wire" -S -N "1.000025 10.0.0.1:1234 $lack" -N '+0 10.0.0.2:80 a <&> b' -r "$tmp/conv.pcap"
+like 'SVG: a note' "<circle class=\"dot\"[^>]*><text class=\"note f\"[^>]*>connect\(\): EADDRNOTAVAIL</text>" "$out"
+like 'SVG: escaped' '>a &#60;&#38;&#62; b</text>' "$out"
+run "$wire" -Lj -N "1.5 10.0.0.1:1234 $lack" -r "$tmp/conv.pcap"
+like 'JSON: a note' '\{"event":"note","t":0.500000000,"time":1.500000000,"end":"10.0.0.1:1234","text":"connect\(\): EADDRNOTAVAIL"\}' "$out"
+{ pcap 101; } | bytes >"$tmp/none.pcap"
+run "$wire" -L -N "5 [::1]:7 $lack" -r "$tmp/none.pcap"
+is 'a note without a segment' "[::1]:7: $lack" "$(sed 's/^ *//' "$tmp/.out")"
+usage_error '-N without a ladder' -N '1 10.0.0.1:1 x' -r "$tmp/conv.pcap"
+usage_error '-N without -r' -L -N '1 10.0.0.1:1 x'
+for wrong in '' 1 '1 10.0.0.1:1' '1 10.0.0.1:1 ' 'x 10.0.0.1:1 t' '1 10.0.0.1 t' '99999999999 10.0.0.1:1 t' '-1 10.0.0.1:1 t'; do
+	usage_error "-N '$wrong'" -L -r "$tmp/conv.pcap" -N "$wrong"
+done
 
 # --- live ---------------------------------------------------------------------
 
