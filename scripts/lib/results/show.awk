@@ -23,7 +23,7 @@ FILENAME ~ /arms\.tsv$/ {
 	arm[name, n] = text evidence[name, $F["number"]]
 	next
 }
-{
+only == "" || index(only, " " $E["experiment"] " ") {
 	name = $E["experiment"]
 	printf "%s%s (%s; %s)\n%s\nverdict: %s%s (%s s)\n", (shown++ ? "\n" : ""), name, $E["group"], $E["sources"], \
 		$E["claim"], $E["verdict"], \
