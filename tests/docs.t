@@ -100,7 +100,7 @@ done
 # findings.md against the experiments' own words.
 for name in "${all[@]}"; do
 	part=$(awk -v name="$name" '$0 == "### " name { on = 1; next } /^### / { on = 0 } on' docs/findings.md)
-	claim=$(scripts/experiments/"$name" --about | cut -f5)
+	claim=$(sed -n 's/^claim *"\(.*\)" .*/\1/p' scripts/experiments/"$name")
 	like "findings.md: $name: its claim" '^> ' "$(grep -F "> $claim" <<<"$part")"
 	lesson=$(awk 'NR == 1 { next } !/^#/ { exit } { sub(/^# ?/, ""); print }' "scripts/experiments/$name")
 	[[ $part == *"$lesson"* ]]

@@ -3,7 +3,7 @@
 . "${0%/*}/tap.bash"
 
 root=$PWD
-plot=scripts/lib/plot.awk
+plot=scripts/lib/results/plot.awk
 
 # data HEAD-LINE...: a file of these head lines (NAME=VALUE) and of the points
 # on standard input (X Y SERIES).
