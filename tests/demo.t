@@ -55,8 +55,8 @@ typed_in() {
 		/ the outcome$/ { on = 0 }
 		on && /^  [$] / { line = substr($0, 5) }
 		on && /^    / && line != "" { sub(/^ +/, ""); line = line $0 }
-		on && line != "" && line !~ / \\\\$/ { print line; line = "" }
-		{ sub(/\\\\$/, "", line) }' "$tmp/.out"
+		on && line != "" && line !~ / \\$/ { print line; line = "" }
+		{ sub(/\\$/, "", line) }' "$tmp/.out"
 }
 typed_in server-close 2 >"$tmp/typed"
 is "the second arm has three commands" 3 "$(wc -l <"$tmp/typed")"
@@ -89,25 +89,20 @@ run scripts/sandbox --hosts silent,here tcp_invalid_ratelimit=0 tcp_timestamps=0
 	cd '$RTEST_BIN'
 	${typed[0]} && ${typed[1]} && ${typed[2]} && ${typed[3]} || exit 8
 	${typed[4]} ; until_ss LISTEN
-	${typed[5]}
+	${typed[5]} || exit 7
 	until_ss SYN-RECV
 	kill \$server"
 is "the silent host, typed by hand: exit code" 0 "$status"
-like "the silent host, typed by hand: SYN-ACK, and SYN-RECV stays" '10\.0\.1\.2\.?:?8888.* S\. seq' "$out"
+like "the silent host, typed by hand: SYN-ACK, and SYN-RECV stays" 'Flags \[S\.\], seq [0-9]+, ack 1000001' "$out"
 
 # --- two hosts ---
-watch "$enough" four-way-close
+watch "${enough:0:24}q" four-way-close
 is "two hosts: exit code" 0 "$status"
 is "two hosts: nothing on stderr" '' "$err"
 like "two hosts: commands name the host" '\$ ip netns exec there \./server .* & server=\$!' "$out"
 like "two hosts: the table names the host" '[*] here +FIN-WAIT-1 .* was ESTAB' "$out"
-like "two hosts: what is held back" '\$ ip -n here neigh replace 10\.0\.1\.2 lladdr' "$out"
+like "two hosts: what is held back" '\$ ip -n here neigh replace 10\.0\.1\.2 dev there lladdr' "$out"
 is "two hosts: no line has more than 79 columns" '' "$(LC_ALL=C awk '!/[^ -~]/ && length($0) > 79' "$tmp/.out")"
-
-# Steps that belong together run on one key.
-watch "$enough" fast-transfer
-is "steps that belong together: exit code" 0 "$status"
-like "steps that belong together: announced as such" 'Next: all of this at once, on one key' "$out"
 
 # --- keys ---
 watch '\n\nbq' server-close
