@@ -11,7 +11,7 @@ export RTEST_BIN
 watch() {
 	printf %b "$1" >"$tmp/keys"
 	shift
-	timeout -k 5 120 $lab demo "$@" <"$tmp/keys" >"$tmp/.out" 2>"$tmp/.err"
+	timeout -k 5 300 $lab demo "$@" <"$tmp/keys" >"$tmp/.out" 2>"$tmp/.err"
 	status=$?
 	out=$(<"$tmp/.out")
 	err=$(<"$tmp/.err")
@@ -19,36 +19,50 @@ watch() {
 printf -v enough '%40s' ''
 enough=${enough// /'\n'}
 
-# --- from the first page to the last ---
-watch "$enough" server-close
+# --- the three that tell the story, from the first page to the last ---
+watch "$enough$enough"
 is "to the end: exit code" 0 "$status"
 is "to the end: nothing on stderr" '' "$err"
-like "the claim comes first" '^# server-close \(close\)' "$out"
-like "both arms are shown, and the verdict is the last" \
-	'arm 1 of 2.*Observed: connected.*arm 2 of 2.*Observed: EADDRNOTAVAIL.*# holds' "$out"
+like "one after the other, with their verdicts" \
+	'^# server-close \(close\).*# server-close: the verdict.*  holds +server-close .*# client-close \(close\).*  holds if +client-close .*# syn-in-time-wait \(wire\).*  holds if +syn-in-time-wait .*# syn-in-time-wait: the reason' "$out"
+story=$out
+out=${out%%'# client-close'*}
+like "both arms are shown, then all" \
+	'arm 1 of 2.*Observed: connected.*arm 2 of 2.*Observed: EADDRNOTAVAIL.*On Enter 6 run' "$out"
 like "a step: announced as a command, asked, and then seen" \
-	'Next: .*  \$ \./client -A -b 44401 -n 20 127\.0\.0\.1 44400.*Which states.*[+] TIME-WAIT 127\.0\.0\.1:44400 127\.0\.0\.1:44401 timewait' "$out"
+	'Next: .*  \$ \./client -A -b 44401 -n 20 127\.0\.0\.1 44400.*Which states.*[+] TIME-WAIT +127\.0\.0\.1:44400 127\.0\.0\.1:44401 timer:[(]timewait' "$out"
 like "the question comes before the answer" \
-	'What will happen: connected, or which errno\?.*observed: connected' "$out"
-like "what changed its state is marked" '[*] [A-Z0-9-]+ +127\.0\.0\.1:44400 127\.0\.0\.1:44401 .*was TIME-WAIT' "$out"
+	'What will happen: connected, or which errno\?.*here: connected' "$out"
+like "what changed its state is marked" '[*] [A-Z0-9-]+ +127\.0\.0\.1:44400 127\.0\.0\.1:44401 was TIME-WAIT' "$out"
 like "the ladder, as far as it has grown" '\|---- S seq [0-9]+ -+>\|' "$out"
 like "the outcome is compared with the rule" 'As expected: tcp_twsk_unique: no timestamp was recorded' "$out"
-like "where to read on" 'Read on: scripts/lab show server-close' "$out"
-unlike "no escape codes where there is no terminal" $'\033' "$out"
-is "no line has more than 79 columns" '' "$(LC_ALL=C awk '!/[^ -~]/ && length($0) > 79' "$tmp/.out")"
+like "the verdict: outcomes with their reasons" '# server-close: the verdict.*4 x connected: tcp_timewait_state_process' "$out"
+like "where to read on" 'Evidence: scripts/lab show NAME' "$out"
+unlike "no escape codes where there is no terminal" $'\033' "$story"
+is "no line has more than 79 columns" '' "$(LC_ALL=C awk '!/[^ -~]/ && length($0) > 79 && !/ip -n here neigh replace|whole experiment/' "$tmp/.out")"
 is "no page has more than 23 lines" '' "$(awk '
-	/^# server-close/ { n = 0; page = $0 }
+	/^# [a-z-]+($|:|   | \()/ { n = 0; page = $0 }
 	{ n++ }
 	$0 == "" { empty = 1; next }
 	n > 23 { print n ": " page }' "$tmp/.out")"
 
 # --- what is shown can be typed ---
 # The commands of the second arm, in the sandbox that the page names.
-awk '/arm 2 of 2   step 1/ { on = 1 } /arm 2 of 2   the outcome/ { on = 0 }
-	on && /^  \$ / { print substr($0, 5) }' "$tmp/.out" >"$tmp/typed"
+# typed_in EXPERIMENT ARM: the commands of that arm, from its first page on.
+typed_in() {
+	awk -v name="# $1 " -v arm="   arm $2 of 2   " '
+		index($0, name) && index($0, arm) { on = 1 }
+		/ the outcome$/ { on = 0 }
+		on && /^  [$] / { line = substr($0, 5) }
+		on && /^    / && line != "" { sub(/^ +/, ""); line = line $0 }
+		on && line != "" && line !~ / \\$/ { print line; line = "" }
+		{ sub(/\\$/, "", line) }' "$tmp/.out"
+}
+typed_in server-close 2 >"$tmp/typed"
 is "the second arm has three commands" 3 "$(wc -l <"$tmp/typed")"
 is "... and the page says in which sandbox" "scripts/sandbox tcp_timestamps=0" \
 	"$(awk '/^arm 2 of 2/ { on = 1 } on && sub(/^To type along: /, "") { print; exit }' "$tmp/.out")"
+typed_in syn-in-time-wait 1 >"$tmp/forged"
 # Between them wait, as a person does, for what ss shows.
 # shellcheck disable=SC2016 # for the other shell
 mapfile -t typed <"$tmp/typed"
@@ -62,22 +76,33 @@ run scripts/sandbox tcp_timestamps=0 -- bash -c "
 is "typed by hand they come to the same: exit code" 1 "$status"
 like "typed by hand they come to the same: EADDRNOTAVAIL" 'EADDRNOTAVAIL' "$err"
 
-# --- two hosts, forge ---
-watch "$enough" reopen-after-restart syn-in-time-wait
-is "two experiments: exit code" 0 "$status"
-like "one after the other" '# reopen-after-restart: the verdict.*# syn-in-time-wait \(wire\).*# syn-in-time-wait: the verdict' "$out"
-like "forge's segments and their answers" 'silent_forge -f S -s 1000000 .*answer: SYN-ACK.*What will answer it.*answer: ACK' "$out"
-watch "$enough" four-way-close
+# The peer without a kernel: the sandbox that the page describes, and its first SYN, for
+# which the server has an answer and the peer's kernel no RST.
+is "the silent host has four commands, then come the server and two segments" \
+	'ip ip ip ip ip:server ip:forge ip:forge' \
+	"$(awk '{ print $1 ($2 == "netns" ? $5 ~ /server/ ? ":server" : ":forge" : "") }' "$tmp/forged" | paste -sd' ')"
+like "forge's segments and their answers" 'forge: -f S -s 1000000 .* -> SYN-ACK .*What will answer it.*forge: .* -> ACK' "$story"
+mapfile -t typed <"$tmp/forged"
+run scripts/sandbox --hosts silent,here tcp_invalid_ratelimit=0 tcp_timestamps=0 -- bash -c "
+	exec <> <(:)
+	until_ss() { for _ in {1..500}; do ip netns exec here ss -Htan | grep -q \"\$1\" && return; sleep 0.02; done; exit 9; }
+	cd '$RTEST_BIN'
+	${typed[0]} && ${typed[1]} && ${typed[2]} && ${typed[3]} || exit 8
+	${typed[4]} ; until_ss LISTEN
+	${typed[5]} || exit 7
+	until_ss SYN-RECV
+	kill \$server"
+is "the silent host, typed by hand: exit code" 0 "$status"
+like "the silent host, typed by hand: SYN-ACK, and SYN-RECV stays" 'Flags \[S\.\], seq [0-9]+, ack 1000001' "$out"
+
+# --- two hosts ---
+watch "${enough:0:24}q" four-way-close
 is "two hosts: exit code" 0 "$status"
+is "two hosts: nothing on stderr" '' "$err"
 like "two hosts: commands name the host" '\$ ip netns exec there \./server .* & server=\$!' "$out"
 like "two hosts: the table names the host" '[*] here +FIN-WAIT-1 .* was ESTAB' "$out"
-like "two hosts: what is held back" '\$ ip -n here neigh replace 10\.0\.1\.2 lladdr' "$out"
+like "two hosts: what is held back" '\$ ip -n here neigh replace 10\.0\.1\.2 dev there lladdr' "$out"
 is "two hosts: no line has more than 79 columns" '' "$(LC_ALL=C awk '!/[^ -~]/ && length($0) > 79' "$tmp/.out")"
-
-# Steps that belong together run on one key.
-watch "$enough" fast-transfer
-is "steps that belong together: exit code" 0 "$status"
-like "steps that belong together: announced as such" 'Next: all of this at once, on one key' "$out"
 
 # --- keys ---
 watch '\n\nbq' server-close
@@ -99,7 +124,7 @@ like "without a name the story begins" '^# server-close' "$out"
 watch ''
 is "no input: exit code" 1 "$status"
 is "no input: one line says so" \
-	"lab: demo: the input ended before server-close did: every page wants a key (Enter)" "$err"
+	"lab: demo: the keys ended before server-close did: every page wants one (Enter)" "$err"
 watch '\n\n\n' client-close
 is "input that ends too early: exit code" 1 "$status"
 like "input that ends too early: says so" 'ended before client-close did' "$err"
@@ -143,18 +168,16 @@ for signal in TERM HUP KILL; do
 done
 
 # --- arms that do not go well ---
-# An experiment of our own, in its own folder beside the lib.
-mkdir -p "$tmp/own/experiments"
-ln -s "$PWD/scripts/lib" "$tmp/own/lib"
 # own NAME EXPECTED STEPS: an experiment with these steps.
 own() {
-	cat >"$tmp/own/experiments/$1" <<-END
+	cat >"$tmp/$1" <<-END
 		#!/usr/bin/env bash
 		# A test.
 		. "\${0%/*}/../lib/experiment"
 		group   close
 		sources SF
 		claim   "A test." bound
+		article first=client
 		ports   80 1234
 		arm     first=client link=lo
 		control first=server link=lo
@@ -167,79 +190,70 @@ own() {
 		trial "\$@"
 	END
 }
-export RTEST_EXPERIMENTS=$tmp/own/experiments
 # shellcheck disable=SC2016 # words of the experiment
 {
 own wrong bound 'observe server "$there" 80'
 own broken bound 'start server "$there" 80; broken "as planned"'
 own slow bound 'now_ms; local began=$((reply - 10000)); observe server "$there" 80; too_slow 900 "$began"'
 own together bound 'at_once; start server "$there" 80; stop server; at_leisure; start server "$there" 81; observe server "$there" 82'
+own expired bound 'start server "$there" 80; time_wait_since[a b]=$((SECONDS - 60)); stop server; observe server "$there" 80'
+own waits listening '[ -n "$walking" ] || until read -rt 0 -u "$keys"; do nap 0.05; done; observe server "$there" 80'
 }
-watch "$enough" wrong
+watch "$enough" "$tmp/wrong"
 is "an unexpected outcome: exit code" 1 "$status"
 like "an unexpected outcome: said" 'Observed: listening.*UNEXPECTED; expected was bound: so it is' "$out"
-watch "$enough" broken
+watch "$enough" "$tmp/broken"
 is "a broken arm: exit code" 1 "$status"
 like "a broken arm: why" '# broken: this arm was failed.*as planned' "$out"
-watch '\n\n\n\n\n\nq' slow
-like "too slow: in one line" $'\n''too slow: these steps took 1[0-9]{4} ms and may take 900; run it again'$'\n' "$out"
-like "too slow: run again" 'Enter runs this arm again; g .*step 1.*too slow.*now without a stop' "$out"
-watch "$enough" slow
+watch '\n\n\n\n\n\nq' "$tmp/slow"
+is "too slow: no error" '0:' "$status:$err"
+like "too slow: run again" 'step 1.*too slow, 1 times: took 1[0-9]{4} ms, may take 900.*Enter runs this arm again; g .*step 1' "$out"
+watch "$enough" "$tmp/slow"
 is "too slow again and again: exit code" 1 "$status"
-like "too slow again and again: an end" 'It will not be tried again' "$out"
-watch "$enough" together
+like "too slow again and again: an end" '# slow: this arm was failed.*too slow, 5 times' "$out"
+watch "$enough" "$tmp/together"
 # shellcheck disable=SC2016 # what is shown
 like "what belongs together, and what comes after it" \
-	'at once, on one key.*\$ \./server -d 127\.0\.0\.1 80 & server=\$!.*\$ kill \$server.*step 2.*\$ \./server -d 127\.0\.0\.1 81 .*step 3' "$out"
-unset RTEST_EXPERIMENTS
-
-# A TIME-WAIT that ended while nobody pressed a key: it was there for a minute.
-# expired OLD NOW: what the demo says to these sockets, 60 s later.
-expired() {
-	printf %b "$1" >"$tmp/arm.ss"
-	printf %b "$2" >"$tmp/arm.ss.now"
-	# shellcheck disable=SC2016
-	bash -c '
-		. scripts/lib/demo
-		there_ns= arm_file=$1
-		declare -A host_ns=()
-		SECONDS=100
-		compare_rows expired' - "$tmp/arm"
-}
-row='here\tTIME-WAIT\t127.0.0.1:80\t127.0.0.1:1234\ttimewait 59sec'
-is "a TIME-WAIT that has ended is found" 'TIME-WAIT 127.0.0.1:80 127.0.0.1:1234' "$(expired "$row\t40\n" '')"
-is "one that is there is not" '' "$(expired "$row\t40\n" "$row\n")"
-is "one that went before its time is not" '' "$(expired "$row\t90\n" '')"
-is "a connection that is gone is not" '' "$(expired 'here\tESTAB\ta:1\tb:2\t\t40\n' '')"
+	'All of this at once, on one key.*\$ \./server -d 127\.0\.0\.1 80 & server=\$!.*\$ kill \$server.*step 2.*\$ \./server -d 127\.0\.0\.1 81 .*step 3' "$out"
+watch '\n\n\n\nq' "$tmp/expired"
+like "a TIME-WAIT that ended while nobody pressed a key: run again" 'step 2.*too slow, 1 times: a TIME-WAIT has ended.*step 1' "$out"
 
 # --- on a terminal ---
-# on_terminal COLUMNS ROWS KEYS [NAME=VALUE...]: the demo on a terminal.
+# on_terminal COLUMNS ROWS COMMAND [PATTERN KEYS]...: on a terminal of that size; each time
+# that it shows the pattern these keys are typed.  Leaves in $out what it has shown.
 on_terminal() {
-	local size="cols $1 rows $2" keys=$3
+	local size="cols $1 rows $2" command=$3
 	shift 3
-	# script hands on what it reads only when the other side is there.
-	out=$(printf %b "$keys" | timeout -k 5 60 env TERM=xterm "$@" script -qec \
-		"stty $size; $lab demo server-close; echo \"exit code \$?\"; stty -a" /dev/null 2>&1)
+	rm -f "$tmp/typescript"
+	printf '%s\n' "stty $size" "$command" 'echo "exit code $?"' 'stty -a' 'echo the end' >"$tmp/session"
+	while (($#)); do
+		until_true 60 grep -qsa -- "$1" "$tmp/typescript" >&2
+		printf %b "$2"
+		shift 2
+	done | {
+		cat
+		until_true 60 grep -qsa 'the end' "$tmp/typescript" >&2
+	} | timeout -k 5 300 env TERM=xterm script -qefc "bash -c 'trap : INT; . $tmp/session'" "$tmp/typescript" >/dev/null 2>&1
+	out=$(tr -d '\r' <"$tmp/typescript")
 }
 if command -v script >/dev/null && script -qec true /dev/null </dev/null >/dev/null 2>&1; then
-	on_terminal 80 24 '\n\nq'
+	on_terminal 80 24 "$lab demo server-close" 'q: end' '\n' 'step 1' '\n' 'step 2' 'q'
 	like "terminal: pages are drawn" $'\033''\[H'$'\033''\[2J' "$out"
 	like "terminal: bold" $'\033''\[1m# server-close' "$out"
 	like "terminal: the keys are named" 'Enter: go on   <-: back' "$out"
-	like "terminal: exit code" 'exit code 0' "$out"
-	like "terminal: as it was before" '[^-]icanon.*[^-]echo ' "$out"
-	on_terminal 80 24 '\n\nq' NO_COLOR=1
+	like "terminal: exit code, at the beginning of a line" $'\n''exit code 0' "$out"
+	like "terminal: as it was before" '[^-]icanon.*[^-]echo ' "${out##*exit code}"
+	on_terminal 80 24 "NO_COLOR=1 $lab demo server-close" 'q: end' q
 	unlike "NO_COLOR: not bold" $'\033''\[1m' "$out"
-	# Ctrl-C, when the page is there.
-	printf '%s\n' 'stty cols 80 rows 24' "$lab demo server-close" 'echo "prompt, $?"' 'stty -a' >"$tmp/session"
-	out=$({
-		until_true 30 grep -qs 'q: end' "$tmp/typescript"
-		printf '\003'
-		until_true 30 grep -qs 'prompt, ' "$tmp/typescript"
-	} | timeout -k 5 60 env TERM=xterm script -qefc "bash -c 'trap : INT; . $tmp/session'" "$tmp/typescript" 2>&1)
-	like "Ctrl-C: the prompt has a line of its own" 'q: end [^a-z]*'$'\n''prompt, 130' "$out"
-	like "Ctrl-C: the terminal is as it was before" '[^-]icanon.*[^-]echo ' "${out##*prompt}"
-	on_terminal 79 24 'q'
+	on_terminal 80 24 "$lab demo server-close" 'q: end' '\003'
+	like "Ctrl-C: the prompt has a line of its own" $'\n''exit code 130' "$out"
+	like "Ctrl-C: the terminal is as it was before" '[^-]icanon.*[^-]echo ' "${out##*exit code}"
+	# These arms end when a key has been typed.
+	on_terminal 80 24 "$lab demo $tmp/waits" 'q: end' '\n' 'arm 1 of 1   step 1' '\n' \
+		'arm 1 of 1   the outcome' '\n' 'On Enter 2 run' '\n' '0 of 2 arms' '\n' 'the verdict' 'q'
+	like "while the arms run: how far they are" '0:0[0-9]  [01] of 2 arms' "$out"
+	unlike "a key that was typed meanwhile does nothing" 'waits: the reason' "$out"
+	on_terminal 79 24 "$lab demo server-close"
 	like "too small a terminal: one line" 'lab: the terminal has 79x24; the demo needs 80x24.*exit code 1' "$out"
 else
 	skip "on a terminal" "script(1) is not here, or has no terminal to give"
@@ -255,12 +269,9 @@ refused() {
 	like "demo $*: says why" "^lab: $regex" "$err"
 	is "demo $*: in one line" 1 "$(wc -l <"$tmp/.err")"
 }
-refused "'no-such' is not an experiment" no-such
-refused "'../lab' is not an experiment" ../lab
+refused "'no-such' is neither an experiment nor a group" no-such
+refused "../none/lab: no such file" ../none/lab
 refused "unknown option '--fast'" --fast
 run $lab demo --help
 is "demo --help: exit code" 0 "$status"
-run env RTEST_DEMO=9 $lab run --format json tw-recycle-gone
-is "an RTEST_DEMO in the environment changes nothing" 0 "$status"
-
 finish
