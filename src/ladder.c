@@ -33,19 +33,18 @@ struct ladder {
 /* --- the states ---------------------------------------------------------- */
 
 /*
- * arrival - whether the segment of row number @i reached its receiver, from
- * the rows of its connection that wait behind it
+ * arrival - whether @of, from end @side of @c, reached its receiver
+ * @next: the first row of that connection that may tell, plus one; 0: none
  */
-static enum arrival arrival(const struct ladder *l, uint64_t i)
+static enum arrival arrival(const struct ladder *l, const struct segment *of,
+			    const struct conn *c, int side, uint64_t next)
 {
-	const struct row *of = &l->rows[i % LADDER_ROWS];
-	uint64_t next = of->next;
 	bool doubt = false;
 
 	for (int n = 0; next && n < LADDER_AHEAD; n++) {
 		const struct row *r = &l->rows[(next - 1) % LADDER_ROWS];
-		enum arrival a = judge(&of->s, &r->s, of->side == r->side,
-				       &of->c->end[!of->side], doubt);
+		enum arrival a = judge(of, &r->s, side == r->side,
+				       &c->end[!side], doubt);
 
 		if (a == DOUBTFUL)
 			doubt = true;
@@ -348,6 +347,7 @@ static void ladder_pop(struct ladder *l)
 	const struct segment *late;
 	struct end *tx, *rx;
 	enum arrival a;
+	bool again;
 	int was[2];
 
 	ladder_notes(l, r->s.ns);
@@ -362,8 +362,10 @@ static void ladder_pop(struct ladder *l)
 	rx = &r->c->end[!r->side];
 	/* Links keep the order: what follows a late FIN comes after it. */
 	late = &r->c->late[!r->side];
-	if (rx->late && late->flags & FIN &&
-	    !(r->s.flags & FIN && fin_number(&r->s) == fin_number(late)))
+	again = r->s.flags & FIN && late->flags & FIN &&
+		fin_number(&r->s) == fin_number(late);
+	if (rx->late && late->flags & FIN && !again &&
+	    arrival(l, late, r->c, r->side, r->next) != LATE)
 		ladder_late(l, r, !r->side);
 	late = &r->c->late[r->side];
 	if (tx->late && late->flags & FIN && r->s.flags & ACK &&
@@ -372,7 +374,7 @@ static void ladder_pop(struct ladder *l)
 	was[0] = r->c->end[0].state;
 	was[1] = r->c->end[1].state;
 	sends(tx, rx, &r->s);
-	a = arrival(l, i);
+	a = arrival(l, &r->s, r->c, r->side, r->next);
 	/* Nobody has answered a FIN of which nobody has heard. */
 	if (a == UNDECIDED)
 		a = r->s.flags & FIN && !(r->s.flags & RST) &&
@@ -382,9 +384,10 @@ static void ladder_pop(struct ladder *l)
 			    : ARRIVED;
 	if (a == ARRIVED)
 		gets(rx, tx, &r->s);
-	rx->late = a == LATE;
-	if (rx->late)
+	if (a == LATE)
 		r->c->late[!r->side] = r->s;
+	if (a == LATE || again)
+		rx->late = a == LATE;
 	ladder_draw(l, r, true, a == LOST, was);
 	if (tx->late && late->flags & SYN)
 		ladder_late(l, r, r->side);
@@ -404,7 +407,8 @@ static void ladder_flush(struct ladder *l, bool all)
 		if (!all && waiting <= l->ahead)
 			return;
 		if (!all && waiting < LADDER_ROWS && !l->ahead && r->c &&
-		    r->s.flags & FIN && arrival(l, l->head) == UNDECIDED)
+		    r->s.flags & FIN &&
+		    arrival(l, &r->s, r->c, r->side, r->next) == UNDECIDED)
 			return;
 		ladder_pop(l);
 	}

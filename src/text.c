@@ -67,8 +67,7 @@ void text_note(FILE *f, int width, int64_t t, int side, const char *text)
 		n += (*p & 0xc0) != 0x80;
 	print_seconds(f, t, 6, TIME_WIDTH);
 	fprintf(f, " %*s |", STATE_WIDTH, "");
-	if (!side)
-		fprintf(f, "* %s", text);
+	fprintf(f, "%s%s", side ? "" : "* ", side ? "" : text);
 	fill(f, ' ', rest - n);
-	fprintf(f, side ? "%s *|\n" : "|\n", text);
+	fprintf(f, "%s%s|\n", side ? text : "", side ? " *" : "");
 }
