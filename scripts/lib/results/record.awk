@@ -1,4 +1,5 @@
-# record.awk - the fields of arms.tsv and experiments.tsv by name: $F["observed"].
+# record.awk - the fields of arms.tsv and experiments.tsv by name: $F["observed"]; and
+# what is said of them in one way.
 # Variables: arm_fields and experiment_fields, their names in order (lib/arm,
 # lib/results/results).  Arms of an experiment stand together, in their order.
 
@@ -10,9 +11,53 @@ BEGIN {
 	for (i = 1; i <= count_of_fields; i++) E[name_of[i]] = i
 }
 
-# in_words(verdict, condition): how a verdict's condition is said.
-function in_words(verdict, condition) {
+# words(verdict): as people read it.
+function words(verdict) {
+	gsub(/-/, " ", verdict)
+	return verdict
+}
+
+# in_words(verdict, condition, left, right): how a verdict's condition is said; the
+# conditions of arms in it stand between left and right.
+function in_words(verdict, condition, left, right,    n, i, term, at, before, text, rest) {
 	if (verdict != "holds-if") return condition
-	if (condition !~ /^not \(/) return "only with " condition
-	return "except with " substr(condition, 6, length(condition) - 6)
+	if (condition ~ /^no condition/) return "under " condition
+	text = "only with "
+	if (sub(/^not \(/, "", condition)) {
+		text = "except with "
+		sub(/\)$/, "", condition)
+	}
+	# What was not tested is said behind them.
+	if (match(condition, /[,;] .*/)) {
+		rest = substr(condition, RSTART)
+		condition = substr(condition, 1, RSTART - 1)
+	}
+	gsub(/[()]/, "", condition)
+	n = split(condition, term, " or ")
+	for (i = 1; i <= n; i++) {
+		at = index(term[i], "=")
+		# size=4 or 1
+		if (term[i] !~ / / && substr(term[i], 1, at) == before)
+			text = text " or " left substr(term[i], at + 1) right
+		else {
+			before = term[i] ~ / / ? "" : substr(term[i], 1, at)
+			gsub(/ and /, right " and " left, term[i])
+			text = text (i > 1 ? ", or with " : "") left term[i] right
+		}
+	}
+	return text rest
+}
+
+# counted(observed): a number with its noun, which may be one.
+function counted(observed) {
+	if (observed ~ /^1 [a-z][a-z][a-z]+s$/) sub(/s$/, "", observed)
+	return observed
+}
+
+# capture(): where the capture of the arm in this line is kept.
+function capture(    file) {
+	file = ($F["control"] == 1 ? "control," : "") $F["conditions"]
+	gsub(/ /, ",", file)
+	gsub(/\//, "-", file)
+	return $F["experiment"] "/" file ".pcap"
 }

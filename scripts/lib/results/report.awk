@@ -1,22 +1,16 @@
 # report.awk - the page of a run.
 #
-# Input: files, each after an operand what=KIND that says what it is:
-#   ladder  from `report`: what wire drew (see read_ladder); first of all
-#   about   NAME, a tab, VALUE: kernel, date, sysctls; optional
-#   row     an experiment's line, of all of them, for the table
-#   tsv     an experiment's line, which begins it; the files that follow are its
-#   lesson  the experiment's file, for the comment at its top; optional
-#   evidence, arms   as lab leaves them
-#   plot    an SVG picture; optional
-# Variables: lib, where report.css and report.js are; lab and wire, what a
-# reader types to call them.
+# Input: standard input, from `report`: what wire drew (see read_ladder); about, which
+# may be missing; evidence.tsv; arms.tsv; EXPERIMENT/lesson and EXPERIMENT/plot.svg;
+# experiments.tsv.  See record.awk and rows.awk.
+# Variables: folder, where report.css and report.js are; lab and wire, what a reader
+# types to call them.
 # Output: the page.
 #
 # Nothing from the files reaches the page but through html(); the pictures of
 # wire are the exception, and wire escapes what it writes.
 
 BEGIN {
-	FS = "\t"
 	names["SF"] = "Server Fault question 693529, \342\200\234How does server-side TIME_WAIT really work?\342\200\235, with its answers"
 	names["GF"] = "\342\200\234<span lang=zh>\345\245\275\346\234\213\345\217\213 TIME_WAIT</span>\342\200\235"
 	names["YK"] = "Yang\342\200\231s Kernel, on RFC 6455 and the server\342\200\231s TIME_WAIT"
@@ -44,12 +38,6 @@ function html(text) {
 function attribute(markup) {
 	gsub(/"/, "\\&quot;", markup)
 	return markup
-}
-
-# words(verdict): as people read it.
-function words(verdict) {
-	gsub(/-/, " ", verdict)
-	return verdict
 }
 
 function badge(verdict) {
@@ -96,15 +84,16 @@ function scoped(css,    out, rule, selectors, n, i, at) {
 }
 
 # read_ladder: a line of what `report` makes of each:
-# @ladder NAME ARM CUT WHAT-WIRE-SAYS, the picture, @text, the same as text; CUT
+# @ladder NAME ARM CUT WHAT-WIRE-SAYS FILE, the picture, @text, the same as text; CUT
 # is after how many segments the picture ends, or nothing.
 function read_ladder() {
 	if ($1 == "@ladder") {
 		ladders[$2]++
 		drawing = $2 SUBSEP ladders[$2]
-		ladder_arm[drawing] = $3
+		ladder_arm[drawing] = $2 SUBSEP $3
 		cut[drawing] = $4
 		segments[drawing] = $5
+		capture_of[drawing] = $6
 		sub(/^wire: /, "", segments[drawing])
 		in_text = 0
 	} else if ($0 == "@end") whole = 1
@@ -126,33 +115,36 @@ function read_ladder() {
 }
 
 # print_ladders: those of the experiment.
-function print_ladders(    i, key, count, arm) {
+function print_ladders(name,    i, key, count) {
 	for (i = 1; i <= ladders[name]; i++) {
 		key = name SUBSEP i
-		arm = ladder_arm[key]
 		count = segments[key] + 0
 		if (i == 1) print "<h4>On the wire</h4>"
-		print "<figure class=ladder><figcaption>" conditions(arm_name[arm]) \
-			" <span class=value>" html(observed[arm]) "</span></figcaption>"
+		print "<figure class=ladder><figcaption>" conditions(arm_name[ladder_arm[key]]) \
+			" <span class=value>" html(observed[ladder_arm[key]]) "</span></figcaption>"
 		if (picture[key] !~ /<\/svg>/ || !count) {
-			print "<p>No ladder: wire says of " html(name "." arm ".pcap: " segments[key]) "</p></figure>"
+			print "<p>No ladder: wire says of " html(capture_of[key] ": " segments[key]) "</p></figure>"
 			continue
 		}
-		print "<div class=scroll tabindex=0 role=group aria-label=\"ladder of " html(arm_name[arm]) "\">" \
+		print "<div class=scroll tabindex=0 role=group aria-label=\"ladder of " html(arm_name[ladder_arm[key]]) "\">" \
 			"<svg role=img aria-label=\"a ladder of " count " TCP segments; the same as text follows\"" \
 			picture[key] "</div>"
 		if (cut[key] != "")
 			print "<p class=dim>The first " cut[key] " of " count " segments; all of them: <code>" wire " -L -r " \
-				html(name "." arm) ".pcap</code></p>"
+				html(capture_of[key]) "</code></p>"
 		print "<details><summary>as text</summary><pre tabindex=0>" ladder_text[key] "</pre></details></figure>"
 	}
 }
 
-# --- about the run -----------------------------------------------------------
+# --- the files -----------------------------------------------------------------
 
-what == "ladder" { read_ladder(); next }
+# folder_of(file): the experiment's name.
+function folder_of(file) {
+	sub(/\/.*/, "", file)
+	return file
+}
 
-what == "about" {
+FILENAME == "about" {
 	if ($1 == "sysctl") {
 		sysctl[++sysctls] = $2
 		value[$2] = $3
@@ -160,139 +152,115 @@ what == "about" {
 	next
 }
 
-# --- an experiment -----------------------------------------------------------
-
-what == "row" {
-	row = ++rows
-	row_name[row] = $1
-	row_group[row] = $2
-	row_sources[row] = $3
-	row_verdict[row] = $4
-	row_condition[row] = $5
-	row_arms[row] = $7
-	row_claim[row] = $9
-	arms_in_all += $7
-	tally[$4]++
-	if (!group_seen[$2]++) group_name[++groups] = $2
-	n = split($3, f, " ")
-	for (i = 1; i <= n; i++)
-		if (!source_seen[f[i]]++) source_name[++sources] = f[i]
+FILENAME == "evidence.tsv" {
+	line = $0
+	sub(/^[^\t]*\t[^\t]*\t/, "", line)
+	evidence[$1, $2] = evidence[$1, $2] html(line) "\n"
+	evidence_lines[$1, $2]++
 	next
 }
 
-what == "tsv" {
-	if (name == "") print_head()
-	else print_trial()
-	trial++
-	name = $1
-	seconds = $6
-	lesson = lesson_kind = plot = plot_title = ""
-	lesson_over = n_arms = 0
-	for (i in evidence) delete evidence[i]
-	for (i in evidence_lines) delete evidence_lines[i]
+FILENAME == "arms.tsv" {
+	add_to_rows()
+	arms_in_all++
+	arm = $F["experiment"] SUBSEP $F["number"]
+	arm_at[$F["experiment"], ++n_arms[$F["experiment"]]] = arm
+	control[arm] = $F["control"]
+	ok[arm] = $F["ok"]
+	expected[arm] = $F["expected"]
+	observed[arm] = counted($F["observed"])
+	promised[arm] = $F["promised"]
+	arm_name[arm] = $F["name"]
+	why[arm] = $F["why"]
 	next
 }
 
-# The comment at the top; paragraphs are parted by an empty line, and what is
-# indented is a drawing.
-what == "lesson" {
-	if (FNR == 1 || lesson_over) next
-	if (!/^#/) {
-		lesson_over = 1
-		next
-	}
-	sub(/^# ?/, "")
-	kind = ($0 == "") ? "" : ($0 ~ /^[ \t]/) ? "pre" : "p"
-	if (kind != lesson_kind && lesson_kind != "") lesson = lesson "</" lesson_kind ">\n"
-	if (kind != lesson_kind && kind != "")
-		lesson = lesson (kind == "pre" ? "<pre tabindex=0>" : "<p>")
+# Paragraphs are parted by an empty line, and what is indented is a drawing.
+FILENAME ~ /lesson$/ {
+	name = folder_of(FILENAME)
+	if (FNR == 1) kind_before = ""
+	kind = ($0 == "") ? "" : /^[ \t]/ ? "pre" : "p"
+	if (kind != kind_before)
+		lesson[name] = lesson[name] (kind_before == "" ? "" : "</" kind_before ">\n") \
+			(kind == "" ? "" : kind == "pre" ? "<pre tabindex=0>" : "<p>")
+	kind_before = kind
 	if (kind == "pre") sub(/^\t/, "")
-	if (kind != "") lesson = lesson (kind == "pre" ? html($0) : linked(html($0))) "\n"
-	lesson_kind = kind
-	next
-}
-
-what == "evidence" {
-	if ($2 == "") next
-	evidence[$1] = evidence[$1] html(substr($0, length($1) + 2)) "\n"
-	evidence_lines[$1]++
-	next
-}
-
-what == "arms" {
-	i = n_arms++
-	arm_control[i] = $2
-	arm_ok[i] = $3
-	expected[i] = $4
-	observed[i] = $5
-	promised[i] = $6
-	arm_name[i] = $8
-	why[i] = $9
+	if (kind != "") lesson[name] = lesson[name] (kind == "pre" ? html($0) : linked(html($0))) "\n"
+	closing[name] = kind == "" ? "" : "</" kind ">"
 	next
 }
 
 # A picture of its own, with a style of its own: as an image, so that the two
 # do not meet.
-what == "plot" {
-	if (match($0, /<title>[^<]*/) && plot_title == "")
-		plot_title = attribute(substr($0, RSTART + 7, RLENGTH - 7))
+FILENAME ~ /plot\.svg$/ {
+	name = folder_of(FILENAME)
+	if (match($0, /<title>[^<]*/) && !(name in plot_title))
+		plot_title[name] = attribute(substr($0, RSTART + 7, RLENGTH - 7))
 	gsub(/%/, "%25")
 	gsub(/#/, "%23")
 	gsub(/"/, "%22")
 	gsub(/</, "%3C")
 	gsub(/>/, "%3E")
 	gsub(/&/, "%26")
-	plot = plot $0 "%0A"
+	plot[name] = plot[name] $0 "%0A"
+	next
 }
+
+FILENAME == "experiments.tsv" {
+	name_at[++experiments] = $E["experiment"]
+	group_of[experiments] = $E["group"]
+	sources_of[experiments] = $E["sources"]
+	verdict_of[experiments] = $E["verdict"]
+	claim_of[experiments] = $E["claim"]
+	said[experiments] = in_words($E["verdict"], html($E["condition"]), "<code>", "</code>")
+	tally[$E["verdict"]]++
+	if (!group_seen[$E["group"]]++) group_name[++groups] = $E["group"]
+	n = split($E["sources"], f, " ")
+	for (i = 1; i <= n; i++)
+		if (!source_seen[f[i]]++) source_name[++sources] = f[i]
+	next
+}
+
+{ read_ladder() }
+
+# --- an experiment -----------------------------------------------------------
 
 # conditions(name): an arm's name, as HTML.
 function conditions(name,    n, i, f, out) {
 	if (sub(/^control: /, "", name)) out = "<span class=\"badge control\">control</span>"
-	n = split(name, f, ", ")
+	n = split(name, f, /,? /)
 	for (i = 1; i <= n; i++) out = out "<code>" html(f[i]) "</code>" (i < n ? " " : "")
 	return "<span class=arm>" out "</span>"
 }
 
-# in_words(verdict, condition): what comes after the verdict, as HTML, "" for nothing.
-function in_words(verdict, condition) {
-	if (condition == "") return ""
-	if (verdict != "holds-if") return html(condition)
-	if (condition !~ /^not \(/) return "only with <code>" html(condition) "</code>"
-	return "except with <code>" html(substr(condition, 6, length(condition) - 6)) "</code>"
-}
-
 # short_table: how many arms observed what, and why.
-function short_table(    i, key, keys, order, count, of_control, f) {
-	for (i = 0; i < n_arms; i++) {
-		key = observed[i] "\t" why[i]
-		if (!(key in count)) order[++keys] = key
-		count[key]++
-		if (arm_control[i] == 1) of_control[key]++
-	}
-	print "<table class=\"cards short\"><caption>What " n_arms " arms came to</caption>" \
-		"<thead><tr><th scope=col>observed<th scope=col>arms<th scope=col>because</thead><tbody>"
-	for (i = 1; i <= keys; i++) {
-		split(order[i], f, "\t")
-		print "<tr><th scope=row class=value>" html(f[1]) "<td>" count[order[i]] \
-			(of_control[order[i]] ? " (" of_control[order[i]] " control)" : "") "<td>" html(f[2])
+function short_table(name,    i, row) {
+	print "<table class=\"cards short\"><caption>What " n_arms[name] " arms came to; \342\200\234with\342\200\235 are the" \
+		" conditions that tell a row from the others</caption><thead><tr>" \
+		"<th scope=col>observed<th scope=col>arms<th scope=col>with<th scope=col>because</thead><tbody>"
+	for (i = 1; i <= rows[name]; i++) {
+		row = name SUBSEP i
+		print "<tr><th scope=row class=value>" html(row_observed[row]) "<td>" row_count(row) \
+			"<td>" conditions(row_with(name, row)) "<td>" html(row_why[row])
 	}
 	print "</tbody></table>"
 }
 
 # arm_table: every arm.
-function arm_table(    i, claimed) {
+function arm_table(name,    i, arm, claimed) {
 	print "<table class=\"cards each\"><caption>Every arm. \342\200\234claimed\342\200\235 is what the article promises" \
 		" for it; \342\200\234expected\342\200\235 what the kernel\342\200\231s rules say</caption><thead><tr>" \
 		"<th scope=col>arm<th scope=col>claimed<th scope=col>expected<th scope=col>observed<th scope=col>why, and evidence" \
 		"</thead><tbody>"
-	for (i = 0; i < n_arms; i++) {
-		claimed = arm_control[i] == 1 || promised[i] == "" ? "\342\200\223" : html(promised[i])
-		print "<tr" (arm_ok[i] == "true" ? "" : " class=bad") "><th scope=row>" conditions(arm_name[i]) \
-			"<td>" claimed "<td>" html(expected[i]) "<td class=value>" \
-			(observed[i] == "skipped" ? badge("skipped") : html(observed[i])) \
-			(arm_ok[i] == "true" ? "" : " " badge("unexpected")) "<td>" html(why[i]) \
-			(i in evidence ? "<details><summary>evidence (" evidence_lines[i] \
-			(evidence_lines[i] == 1 ? " line" : " lines") ")</summary><pre>" evidence[i] "</pre></details>" : "")
+	for (i = 1; i <= n_arms[name]; i++) {
+		arm = arm_at[name, i]
+		claimed = control[arm] == 1 || promised[arm] == "" ? "\342\200\223" : html(promised[arm])
+		print "<tr" (ok[arm] == "true" ? "" : " class=bad") "><th scope=row>" conditions(arm_name[arm]) \
+			"<td>" claimed "<td>" html(expected[arm]) "<td class=value>" \
+			(observed[arm] == "skipped" ? badge("skipped") : html(observed[arm])) \
+			(ok[arm] == "true" ? "" : " " badge("unexpected")) "<td>" html(why[arm]) \
+			(arm in evidence ? "<details><summary>evidence (" evidence_lines[arm] \
+			(evidence_lines[arm] == 1 ? " line" : " lines") ")</summary><pre>" evidence[arm] "</pre></details>" : "")
 	}
 	print "</tbody></table>"
 }
@@ -306,12 +274,12 @@ function print_head(    i, kernel) {
 	print "<meta http-equiv=Content-Security-Policy content=\"default-src 'none'; img-src data:;" \
 		" style-src 'unsafe-inline'; script-src 'unsafe-inline'\">"
 	print "<title>TIME_WAIT on trial: Linux " html(kernel) "</title>\n<style>"
-	insert(lib "/report.css")
+	insert(folder "/report.css")
 	print scoped(style) "</style></head><body>"
 	print "<a class=skip href=\"#summary\">to the verdicts</a>"
 	print "<header><h1>TIME_WAIT on trial</h1>"
 	print "<p>What articles say of TCP\342\200\231s TIME_WAIT, put to Linux " html(kernel) ": " \
-		rows " experiments, " arms_in_all " arms" \
+		experiments " experiments, " arms_in_all " arms" \
 		("seconds" in about ? ", " html(about["seconds"]) " s" : "") ".</p>"
 	print "<ul class=tally>"
 	for (i = 1; i <= n_verdicts; i++)
@@ -326,10 +294,7 @@ function print_head(    i, kernel) {
 function insert(file,    line, got) {
 	while ((got = (getline line < file)) > 0) print line
 	close(file)
-	if (got < 0) {
-		broken = 1
-		exit
-	}
+	if (got < 0) exit 1
 }
 
 # options(n, list, prefix): those of a filter.
@@ -352,13 +317,13 @@ function print_summary(    i, known, present) {
 	print "<button type=reset>show all</button><output id=count role=status></output></form>"
 	print "<table id=verdicts class=cards><caption>One line an experiment; each is told below</caption><thead><tr>" \
 		"<th scope=col>verdict<th scope=col>experiment<th scope=col>group<th scope=col>claim<th scope=col>source</thead><tbody>"
-	for (i = 1; i <= rows; i++)
-		print "<tr data-name=\"" html(row_name[i]) "\" data-group=\"" html(row_group[i]) \
-			"\" data-sources=\"" html(row_sources[i]) "\" data-verdict=\"" html(row_verdict[i]) \
-			"\"><td>" badge(row_verdict[i]) "<th scope=row><a href=\"#" html(row_name[i]) "\">" html(row_name[i]) \
-			"</a><td class=dim>" html(row_group[i]) "<td>" html(row_claim[i]) \
-			(row_condition[i] == "" ? "" : "<div class=\"if dim\">" in_words(row_verdict[i], row_condition[i]) "</div>") \
-			"<td>" html(row_sources[i])
+	for (i = 1; i <= experiments; i++)
+		print "<tr data-name=\"" html(name_at[i]) "\" data-group=\"" html(group_of[i]) \
+			"\" data-sources=\"" html(sources_of[i]) "\" data-verdict=\"" html(verdict_of[i]) \
+			"\"><td>" badge(verdict_of[i]) "<th scope=row><a href=\"#" html(name_at[i]) "\">" html(name_at[i]) \
+			"</a><td class=dim>" html(group_of[i]) "<td>" html(claim_of[i]) \
+			(said[i] == "" ? "" : "<div class=\"if dim\">" said[i] "</div>") \
+			"<td>" html(sources_of[i])
 	print "</tbody></table></section>"
 }
 
@@ -395,33 +360,30 @@ function source(letters,    text) {
 	return text
 }
 
-# print_trial: the experiment whose files have been read.
-function print_trial(    i, n, f, list, rest) {
-	if (lesson_kind != "") lesson = lesson "</" lesson_kind ">"
-	if (row_group[trial] != group) {
-		if (trial > 1) print "</section>"
-		group = row_group[trial]
-		print "<section class=group><h2>" html(group) "</h2>"
-	}
-	n = split(row_sources[trial], f, " ")
+# print_trial(t): the t-th experiment.
+function print_trial(t,    name, verdict, i, n, f, list) {
+	name = name_at[t]
+	verdict = verdict_of[t]
+	if (group_of[t] != group_of[t - 1])
+		print (t > 1 ? "</section>" : "") "<section class=group><h2>" html(group_of[t]) "</h2>"
+	n = split(sources_of[t], f, " ")
 	for (i = 1; i <= n; i++) list = list (i > 1 ? "; " : "") source(f[i])
-	rest = in_words(row_verdict[trial], row_condition[trial])
 	print "<section class=trial id=\"" html(name) "\"><h3><a href=\"#" html(name) "\">" html(name) "</a> " \
-		badge(row_verdict[trial]) "</h3>"
-	print "<blockquote><p>" html(row_claim[trial]) "</p><footer class=dim>" list "</footer></blockquote>"
-	print "<p class=if><strong>" html(capital(words(row_verdict[trial] == "holds-if" ? "holds" : row_verdict[trial]))) \
-		"</strong>" (rest == "" ? "" : (row_verdict[trial] == "holds-if" ? ", " : ": ") rest) ".</p>"
-	if (lesson != "") print lesson
-	if (n_arms > 12) {
-		short_table()
-		print "<details class=arms><summary>all " n_arms " arms</summary>"
-		arm_table()
+		badge(verdict) "</h3>"
+	print "<blockquote><p>" html(claim_of[t]) "</p><footer class=dim>" list "</footer></blockquote>"
+	print "<p class=if><strong>" html(capital(words(verdict == "holds-if" ? "holds" : verdict))) \
+		"</strong>" (said[t] == "" ? "" : (verdict == "holds-if" ? ", " : ": ") said[t]) ".</p>"
+	print lesson[name] closing[name]
+	if (n_arms[name] > 12) {
+		short_table(name)
+		print "<details class=arms><summary>all " n_arms[name] " arms</summary>"
+		arm_table(name)
 		print "</details>"
-	} else if (n_arms) arm_table()
-	if (plot != "")
+	} else if (n_arms[name]) arm_table(name)
+	if (name in plot)
 		print "<h4>Measured</h4><figure><div class=scroll tabindex=0 role=group aria-label=plot><img alt=\"" \
-			plot_title "\" src=\"data:image/svg+xml," plot "\"></div></figure>"
-	print_ladders()
+			plot_title[name] "\" src=\"data:image/svg+xml," plot[name] "\"></div></figure>"
+	print_ladders(name)
 	print "<h4>To see it yourself</h4><pre tabindex=0>" lab " show " html(name) \
 		"      # every arm with its evidence\n" lab " run -v " html(name) \
 		"    # step by step, with what crosses the wire</pre></section>"
@@ -430,11 +392,11 @@ function print_trial(    i, n, f, list, rest) {
 function capital(text) { return toupper(substr(text, 1, 1)) substr(text, 2) }
 
 END {
-	if (broken || !whole || name == "") exit 1
-	print_trial()
+	if (!whole || !experiments) exit 1
+	print_head()
+	for (t = 1; t <= experiments; t++) print_trial(t)
 	print "</section></main><footer><p>Written by <code>lab report</code> from a run. The claims and" \
 		" the lessons stand in the experiments; the rest was observed.</p></footer><script>"
-	insert(lib "/report.js")
+	insert(folder "/report.js")
 	print "</script></body></html>"
-	if (broken) exit 1
 }

@@ -1,5 +1,6 @@
 # show.awk - experiments for people: the claim, the verdict, every arm.  Arms that agree
 # are folded, unless all=1: the first with its evidence, the others by their names.
+# names: those that are shown, or nothing for all.
 # Input: evidence.tsv, arms.tsv, experiments.tsv; see record.awk.
 FILENAME ~ /evidence\.tsv$/ {
 	line = $0
@@ -23,7 +24,8 @@ FILENAME ~ /arms\.tsv$/ {
 	arm[name, n] = text evidence[name, $F["number"]]
 	next
 }
-only == "" || index(only, " " $E["experiment"] " ") {
+names != "" && index(" " names " ", " " $E["experiment"] " ") == 0 { next }
+{
 	name = $E["experiment"]
 	printf "%s%s (%s; %s)\n%s\nverdict: %s%s (%s s)\n", (shown++ ? "\n" : ""), name, $E["group"], $E["sources"], \
 		$E["claim"], $E["verdict"], \

@@ -55,9 +55,7 @@ END {
 		name = f[E["experiment"]]
 		verdict = f[E["verdict"]]
 		if (f[E["group"]] != group) printf "\n%s\n", group = f[E["group"]]
-		words = verdict
-		gsub(/-/, " ", words)
-		printf "  %s%-40s %16s\n", paint(verdict, sprintf("%-15s", words)), name, f[E["seconds"]] " s"
+		printf "  %s%-40s %16s\n", paint(verdict, sprintf("%-15s", words(verdict))), name, f[E["seconds"]] " s"
 		wrap(f[E["claim"]], blank, blank)
 		if (f[E["condition"]] != "") wrap(in_words(verdict, f[E["condition"]]), blank, blank)
 		if (skipped[name] && verdict != "skipped")

@@ -1,0 +1,71 @@
+# findings.awk - docs/findings.md, or with table=1 the table of the README.
+# Input: EXPERIMENT/lesson, arms.tsv, experiments.tsv; see record.awk and rows.awk.
+# Variables: kernel, table.
+
+FILENAME ~ /lesson$/ {
+	name = FILENAME
+	sub(/\/.*/, "", name)
+	lesson[name] = lesson[name] $0 "\n"
+	next
+}
+FILENAME ~ /arms\.tsv$/ { add_to_rows(); next }
+{
+	name_at[++n] = $E["experiment"]
+	group[n] = $E["group"]
+	sources[n] = $E["sources"]
+	claim[n] = $E["claim"]
+	verdict[n] = $E["verdict"]
+	condition[n] = in_words($E["verdict"], $E["condition"], "`", "`")
+}
+
+# cell(text): in a table.
+function cell(text) {
+	gsub(/[|_]/, "\\\\&", text)
+	return text
+}
+
+# said(verdict, condition): "Holds, only with ...".
+function said(verdict, condition,    text) {
+	text = words(verdict == "holds-if" ? "holds" : verdict)
+	return "**" toupper(substr(text, 1, 1)) substr(text, 2) "**" \
+		(condition == "" ? "" : (verdict == "holds-if" ? ", " : ": ") condition) "."
+}
+
+function print_table(    i) {
+	print "| verdict on Linux " kernel " | experiment | the claim | |"
+	print "| --- | --- | --- | --- |"
+	for (i = 1; i <= n; i++) {
+		gsub(/\|/, "\\|", claim[i])
+		print "| " words(verdict[i]) " | " name_at[i] " | " claim[i] " (" sources[i] ") | " condition[i] " |"
+	}
+}
+
+function print_findings(    i, j, row) {
+	print "# Findings\n"
+	print "What the claims in the articles come to on Linux " kernel ".  This file is"
+	print "written by `make findings` from a run of the lab; see the"
+	print "[README](../README.md) for the articles and for what the verdicts mean.  The tables"
+	print "say how many arms observed what, with which of the conditions that differ, and why;"
+	print "`scripts/lab show NAME` prints every arm with its evidence.\n"
+	for (i = 1; i <= n; i++) {
+		if (group[i] != group[i - 1]) print "- [" group[i] "](#" group[i] ")"
+		print "  - [" name_at[i] "](#" name_at[i] "): " words(verdict[i])
+	}
+	for (i = 1; i <= n; i++) {
+		if (group[i] != group[i - 1]) print "\n## " group[i]
+		print "\n### " name_at[i] "\n\n> " claim[i] " (" sources[i] ")\n"
+		print said(verdict[i], condition[i]) "\n"
+		print lesson[name_at[i]]
+		print "| observed | arms | with | because |\n| --- | --- | --- | --- |"
+		for (j = 1; j <= rows[name_at[i]]; j++) {
+			row = name_at[i] SUBSEP j
+			print "| " row_observed[row] " | " row_count(row) " | " \
+				row_with(name_at[i], row, "`", "`") " | " cell(row_why[row]) " |"
+		}
+	}
+}
+
+END {
+	if (table) print_table()
+	else print_findings()
+}
