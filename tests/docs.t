@@ -14,7 +14,7 @@ export RTEST_BIN
 # The commands say ./server and the like.
 mkdir "$tmp/tree"
 ln -s "$PWD"/* "$tmp/tree/"
-for program in rtest server client wire forge peek; do
+for program in rtest server client wire forge peek watch; do
 	[ -x "$RTEST_BIN/$program" ] && ln -sfn "$RTEST_BIN/$program" "$tmp/tree/$program"
 done
 docs=(README.md docs/*.md)
@@ -100,7 +100,7 @@ done
 # findings.md against the experiments' own words.
 for name in "${all[@]}"; do
 	part=$(awk -v name="$name" '$0 == "### " name { on = 1; next } /^### / { on = 0 } on' docs/findings.md)
-	claim=$(scripts/experiments/"$name" --about | cut -f5)
+	claim=$(sed -n 's/^claim *"\(.*\)" .*/\1/p' scripts/experiments/"$name")
 	like "findings.md: $name: its claim" '^> ' "$(grep -F "> $claim" <<<"$part")"
 	lesson=$(awk 'NR == 1 { next } !/^#/ { exit } { sub(/^# ?/, ""); print }' "scripts/experiments/$name")
 	[[ $part == *"$lesson"* ]]
