@@ -52,6 +52,19 @@ for awk in mawk gawk 'busybox awk'; do
 	is "$awk makes the same page" "0 $(cksum <"$tmp/first.html")" "$status $(cksum <"$page")"
 done
 
+# --- shown from what was kept ---
+run $lab show close "$kept"
+is 'show GROUP DIR: exit code, nothing on stderr' 0: "$status:$err"
+is 'show GROUP DIR: those of the group that are there' 'hello server-close two-sides' \
+	"$(sed -n 's/^\([a-z-]*\) (close; .*/\1/p' "$tmp/.out" | sort | paste -sd' ')"
+like 'show: arms that agree are folded' $'\n   also: first=server, tcp_timestamps=1, link=link\n' "$out"
+run $lab show -v hello "$kept"
+unlike 'show -v: none is folded' 'also:' "$out"
+is 'show -v: every arm' "$(rows_of arms hello | wc -l)" "$(grep -c '^ok ' "$tmp/.out")"
+run $lab show ports "$kept"
+is 'show: what was not run is not there' \
+	"1:lab: $kept has no results of ports: $lab run --out $kept ports" "$status:$err"
+
 # --- what is in the files is text, whatever it looks like ---
 evil=$tmp/evil=1
 cp -r "$kept" "$evil"
