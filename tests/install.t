@@ -51,6 +51,7 @@ is 'what is installed is for all to read' '' \
 is 'no more is for all to write' '' "$(find "$tmp/p" ! -type l -perm /022)"
 is 'a man page for each' "$names" "$(cd "$tmp/p/share/man/man1" && printf '%s\n' * | sed 's/\.1$//' | sort)"
 is 'completion for each' "$names" "$(ls "$tmp/p/share/bash-completion/completions")"
+is 'every rule of the model' "$(ls scripts/model)" "$(ls "$tmp/p/lib/rtest/scripts/model")"
 is 'every experiment' "$(ls scripts/experiments)" "$(ls "$tmp/p/lib/rtest/scripts/experiments")"
 is 'no link is broken' '' "$(find -L "$tmp/p" "$tmp/staged" -type l)"
 unlike 'nothing knows where it was built' "$tmp" "$(grep -rIl "$tmp/" "$tmp/staged/usr/share" "$tmp/staged/usr/lib/rtest/scripts")"
@@ -71,7 +72,16 @@ is 'rtest lab list: exit code' 0 "$status"
 if [ "$sandbox" ]; then
 	installed rtest lab run server-close
 	is 'rtest lab run: exit code' 0 "$status"
-	like 'rtest lab run: names the command as it is here' '0 unexpected\. Evidence: rtest lab show NAME' "$out"
+	like 'rtest lab run: names the command as it is here' 'Evidence: rtest lab show NAME' "$out"
+	mkdir -m 755 "$tmp/own"
+	sed 's/^claim .*/claim "a claim of mine" connected/' scripts/experiments/reopen-after-restart >"$tmp/own/mine"
+	chmod 755 "$tmp/own/mine"
+	installed rtest lab run "$tmp/own/mine"
+	is 'rtest lab run FILE: exit code, nothing on stderr' 0: "$status:$err"
+	like 'rtest lab run FILE: its verdict' 'holds +mine .*a claim of mine' "$out"
+	sed -i 's|^\. .*|. "/nowhere/lib/experiment"|' "$tmp/own/mine"
+	installed rtest lab run "$tmp/own/mine"
+	is 'rtest lab run FILE, wherever it finds its words: exit code' 0 "$status"
 	mkdir -m 777 "$tmp/out"
 	installed rtest lab run --out "$tmp/out" two-sides
 	is 'rtest lab run --out: exit code' 0 "$status"
@@ -147,17 +157,38 @@ is 'completion: the commands of the lab' "run" "$(completed rtest lab ru)"
 is 'completion: experiments' 'two-sides' "$(completed rtest lab show two-s)"
 is 'completion: experiments, and groups to run' 'wildcard-vs-address wire' \
 	"$(completed rtest lab run wi)"
-is 'completion: show takes no group' 'wildcard-vs-address' "$(completed rtest-lab show wi)"
-is 'completion: every experiment' "$(cd scripts/experiments && printf '%s\n' * | sort | paste -sd' ')" \
+is 'completion: and to show' 'wildcard-vs-address wire' "$(completed rtest-lab show wi)"
+is 'completion: groups to list' 'bind close cost ports time wire' "$(completed rtest-lab list '')"
+is 'completion: every experiment and group' \
+	"$({ sed -n 's/^group *//p' scripts/experiments/* | sort -u; ls scripts/experiments; } | sort | paste -sd' ')" \
 	"$(completed rtest-lab show '')"
+is 'completion: an experiment of your own' "$tmp/own/mine" "$(completed rtest lab run "$tmp/own/m")"
+is 'completion: where a run was kept' "$tmp/own" "$(completed rtest lab show hello "$tmp/ow")"
 is 'completion: experiments to demonstrate' 'two-sides' "$(completed rtest lab demo two-s)"
 is 'completion: options of the lab' '--format' "$(completed rtest lab run --fo)"
+is 'completion: options that are new' '--patience' "$(completed rtest lab run --pa)"
+is 'completion: a number has none' '' "$(completed rtest lab run --patience '')"
 is 'completion: values' 'json tap term' "$(completed rtest-lab run --format '')"
 like 'completion: options of the server' ' -A .* -q ' "$(completed rtest server -) "
 like 'completion: options of the link' ' -b .*-l ' "$(completed rtest-client -) "
 is 'completion: sysctls' 'tcp_timestamps=' "$(completed rtest sandbox tcp_timest)"
 like 'completion: interfaces' '(^| )lo( |$)' "$(completed rtest wire '')"
 like 'completion: options of rtest' '(^| )-p( |$)' "$(completed rtest -)"
+
+# here WORD...: the same, in the source tree.
+here() {
+	# shellcheck disable=SC2016 # for the bash that completes
+	bash --norc -c '
+		. scripts/lib/completion.bash
+		COMP_WORDS=("$@") COMP_CWORD=$(($# - 1))
+		spec=$(complete -p "$1") || exit
+		[[ $spec =~ -F\ ([^ ]+) ]] && "${BASH_REMATCH[1]}"
+		printf "%s\n" "${COMPREPLY[@]}"' - "$@" | sort | paste -sd' '
+}
+is 'completion of scripts/lab: commands' list "$(here scripts/lab li)"
+is 'completion of scripts/lab: experiments and groups' 'time timer-restart' "$(here ./scripts/lab show -v ti)"
+is 'completion of scripts/lab: options' --why "$(here scripts/lab run --wh)"
+like 'completion of ./server' ' -A .* -q ' "$(here ./server -) "
 
 # --- uninstall ---
 mv "$tmp/keep" "$tmp/tree"

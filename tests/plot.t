@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# lib/plot.awk, and the words plot and point.
+# lib/results/plot.awk, and the words plot and point.
 . "${0%/*}/tap.bash"
 
 root=$PWD
@@ -116,10 +116,9 @@ fi
 
 # --- the words, in an experiment ---
 export RTEST_BIN=${RTEST_BIN:-$root}
-experiments=$tmp/experiments
-mkdir -p "$experiments"
-cat >"$experiments/drawn" <<END
+cat >"$tmp/drawn" <<END
 #!/usr/bin/env bash
+# Two points.
 . "$root/scripts/lib/experiment"
 group cost
 sources GF
@@ -131,16 +130,16 @@ expect() { rule "\$size s" "a rule"; }
 steps() { point "\$size" 1\$size series; saw "\$size s"; }
 trial "\$@"
 END
-run scripts/lab run -v --out "$tmp/out" "$experiments/drawn"
+run scripts/lab run -v --out "$tmp/out" "$tmp/drawn"
 is "words: exit code" 0 "$status"
 is "words: the points of both arms are kept" $'1\t11\tseries\n2\t12\tseries' \
 	"$(grep -v '^#' "$tmp/out/drawn/plot.points")"
 like "words: --out has the SVG" '<title>Title</title>' "$(cat "$tmp/out/drawn/plot.svg")"
 like "words: -v shows it in characters" '# Title.*x: n' "$err"
-run scripts/lab run --out "$tmp/quiet" "$experiments/drawn"
+run scripts/lab run --out "$tmp/quiet" "$tmp/drawn"
 unlike "words: without -v it does not" Title "$err$out"
-sed -i -e 's/^plot.*//' -e 's/point "[^;]*; //' "$experiments/drawn"
-run scripts/lab run -v --out "$tmp/none" drawn
+sed -i -e 's/^plot.*//' -e 's/point "[^;]*; //' "$tmp/drawn"
+run scripts/lab run -v --out "$tmp/none" "$tmp/drawn"
 is "words: an experiment without a plot" "0 " \
 	"$status $(find "$tmp/none" -name '*.svg' -o -name '*.points')"
 finish

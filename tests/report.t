@@ -15,17 +15,24 @@ like 'run --out: says where the report is' "report: $page\$" "$out"
 ok 'run --out: the report is there' [ -s "$page" ]
 ok 'the run says what it was' grep -q $'^kernel\t' "$kept/about"
 is 'the page has every experiment, once' 4 "$(grep -c '<section class=trial id=' "$page")"
+# rows_of TABLE NAME: the lines of the experiment there;
+rows_of() { awk -F '\t' -v name="$2" '$1 == name' "$kept/$1.tsv"; }
 for name in server-close hello two-sides listen-restart; do
-	claim=$(cut -f 9 "$kept/$name.tsv")
+	claim=$(rows_of experiments "$name" | cut -f 5)
 	ok "$name: its claim is told" grep -qF "<blockquote><p>$claim</p>" "$page"
 	part=$(sed -n "/<section class=trial id=\"$name\"/,/<\/section>/p" "$page")
-	is "$name: every arm has its row" "$(wc -l <"$kept/$name.arms")" \
+	is "$name: every arm has its row" "$(rows_of arms "$name" | wc -l)" \
 		"$(sed -n '/<table class="cards each"/,/<\/table>/p' <<<"$part" | grep -c '^<tr')"
 	like "$name: a ladder" '<figure class=ladder>.*<svg role=img.*>SYN-SENT<.*</svg>' "$part"
 done
 is 'no ladder is empty' 0 "$(grep -c 'No ladder' "$page")"
 ok 'the evidence is there' grep -qF 'ss: TIME-WAIT 127.0.0.1:44400 127.0.0.1:44401' "$page"
 ok 'the sysctls are there' grep -q '<code>tcp_tw_reuse</code><td><code>[0-9]' "$page"
+like 'arms that agree are told in one row, with what tells them from others' \
+	'<th scope=row class=value>listening<td>8<td><span class=arm><code>old=TIME-WAIT</code> <code>first_reuseaddr=1</code>' \
+	"$(<"$page")"
+like 'the condition of a verdict is said in words' \
+	'<strong>Holds</strong>, only with <code>open=passive</code>, or with <code>tcp_timestamps=0</code>\.' "$(<"$page")"
 ok 'the experiment tells its lesson' grep -qF 'server says hello and closes; the same client port comes' "$page"
 
 cp "$page" "$tmp/first.html"
@@ -45,17 +52,30 @@ for awk in mawk gawk 'busybox awk'; do
 	is "$awk makes the same page" "0 $(cksum <"$tmp/first.html")" "$status $(cksum <"$page")"
 done
 
+# --- shown from what was kept ---
+run $lab show close "$kept"
+is 'show GROUP DIR: exit code, nothing on stderr' 0: "$status:$err"
+is 'show GROUP DIR: those of the group that are there' 'hello server-close two-sides' \
+	"$(sed -n 's/^\([a-z-]*\) (close; .*/\1/p' "$tmp/.out" | sort | paste -sd' ')"
+like 'show: arms that agree are folded' $'\n   also: first=server, tcp_timestamps=1, link=link\n' "$out"
+run $lab show -v hello "$kept"
+unlike 'show -v: none is folded' 'also:' "$out"
+is 'show -v: every arm' "$(rows_of arms hello | wc -l)" "$(grep -c '^ok ' "$tmp/.out")"
+run $lab show ports "$kept"
+is 'show: what was not run is not there' \
+	"1:lab: $kept has no results of ports: $lab run --out $kept ports" "$status:$err"
+
 # --- what is in the files is text, whatever it looks like ---
 evil=$tmp/evil=1
 cp -r "$kept" "$evil"
 attack='</pre><script>document.title="hacked"</script><img src=x onerror=alert(1)>"'"'&amp;"
-for file in "$evil"/hello.{tsv,arms,evidence} "$evil/about"; do
+for file in "$evil"/{experiments,arms,evidence}.tsv "$evil/about" "$evil/hello/lesson"; do
 	awk -v attack="$attack" -F '\t' -v OFS='\t' '
 		BEGIN { gsub(/&/, "\\\\&", attack) }
-		{ for (i = 2; i <= NF; i++) if ($i !~ /^([0-9.]*|true|holds)$/) sub(/$/, attack, $i); print }' \
+		{ for (i = 1 + (FILENAME !~ /lesson/); i <= NF; i++) if ($i !~ /^([0-9.]*|true|holds(-if)?)$/) sub(/$/, attack, $i); print }' \
 		"$file" >"$tmp/new" && cp "$tmp/new" "$file"
 done
-printf '<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"><title>a "plot" of 100%%</title>\n<style>body{display:none}text{fill:#000}</style></svg>\n' >"$evil/hello.svg"
+printf '<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"><title>a "plot" of 100%%</title>\n<style>body{display:none}text{fill:#000}</style></svg>\n' >"$evil/hello/plot.svg"
 run $lab report "$evil"
 is 'hostile text: exit code' 0 "$status"
 is 'hostile text: no script but ours' 1 "$(grep -c '<script>' "$evil/report.html")"
@@ -64,21 +84,34 @@ like 'hostile text: shown as it is' 'onerror=alert\(1\)&gt;&quot;' "$(<"$evil/re
 like 'a plot is an image of its own' \
 	'<img alt="a &quot;plot&quot; of 100%" src="data:image/svg\+xml,%3Csvg xmlns=%22http' "$(<"$evil/report.html")"
 
-# --- captures of an earlier run ---
-touch "$kept/hello.77.pcap" "$kept/hello.svg"
+# --- a run in the place of an earlier one ---
+like 'the index has every file' "^$(cd "$kept" && find . -type f ! -name INDEX | sed 's|^./||' | LC_ALL=C sort | sed 's/[.]/[.]/g' | paste -sd'|')\$" \
+	"$(cut -f 1 "$kept/INDEX" | LC_ALL=C sort | paste -sd'|')"
+is 'no file is empty' '' "$(find "$kept" -type f -empty)"
+capture="hello/first=server,tcp_timestamps=0,link=lo.pcap"
+ok 'captures are named by the conditions' [ -s "$kept/$capture" ]
+ok 'those of controls too' [ -s "$kept/server-close/control,first=client,tcp_timestamps=0,link=lo.pcap" ]
+touch "$kept/hello/mine" "$kept/mine"
+cp "$kept/INDEX" "$tmp/INDEX"
+printf '%s\tx\n' ../file "$tmp/file" hello/plot.svg >>"$kept/INDEX"
+touch "$tmp/file" "$kept/hello/plot.svg"
 run $lab run --out "$kept" hello
-ok 'run --out: removes captures of the last run' [ ! -e "$kept/hello.77.pcap" ]
-ok 'run --out: removes the plot of the last run' [ ! -e "$kept/hello.svg" ]
-ok 'run --out: and those of experiments that it does not have' [ ! -e "$kept/server-close.0.pcap" ]
+is 'run --out, once more: exit code, nothing on stderr' 0: "$status:$err"
+ok 'run --out: removes the plot of the last run' [ ! -e "$kept/hello/plot.svg" ]
+ok 'run --out: and the experiments that this one does not have' [ ! -e "$kept/server-close" ]
+ok 'run --out: leaves what is not its own' ls "$kept/hello/mine" "$kept/mine"
+ok 'run --out: nor anything outside' [ -e "$tmp/file" ]
 is 'run --out: the page is that of this run' 1 "$(grep -c '<section class=trial id=' "$page")"
-head -c 30 "$kept/hello.0.pcap" >"$tmp/short" && cp "$tmp/short" "$kept/hello.0.pcap"
+head -c 30 "$kept/$capture" >"$tmp/short" && cp "$tmp/short" "$kept/$capture"
 run $lab report "$kept"
 is 'a capture that is cut short: exit code' 0 "$status"
-ok 'a capture that is cut short is said' grep -q 'No ladder: wire says of hello.0.pcap' "$page"
-rm "$kept/about" "$kept"/hello.*.pcap
+ok 'a capture that is cut short is said' grep -q "No ladder: wire says of $capture: " "$page"
+rm "$kept/about" "$kept"/hello/*.pcap
 run $lab report "$kept"
 is 'neither about nor captures: exit code' 0 "$status"
 ok 'neither about nor captures: says so' grep -q 'The directory does not say where and when' "$page"
+mkdir "$tmp/theirs"
+echo 'a list of mine' >"$tmp/theirs/INDEX"
 
 # --- bad input ---
 # fails STATUS REGEX COMMAND...: one line on stderr, nothing on stdout.
@@ -95,16 +128,20 @@ fails 2 'report takes one directory' $lab report a b
 fails 2 "unknown option '--fast'" $lab report --fast
 fails 2 "report wants a directory, not ''" $lab report ''
 fails 1 "^lab: $tmp/none: no such directory; '$lab run --out $tmp/none' makes it" $lab report "$tmp/none"
-touch "$tmp/file"
 fails 1 "^lab: $tmp/file: not a directory" $lab report "$tmp/file"
 mkdir "$tmp/empty"
 fails 1 "^lab: $tmp/empty has no results: $lab run --out $tmp/empty" $lab report "$tmp/empty"
 is 'and leaves nothing there' '' "$(ls -A "$tmp/empty")"
-echo '{"experiment":"../../etc/passwd","x":1}' >"$tmp/empty/results.json"
-fails 1 "^lab: $tmp/empty/results.json names no experiment" $lab report "$tmp/empty"
+echo '{"experiment":"hello"}' >"$tmp/empty/results.json"
+fails 1 "^lab: $tmp/empty/experiments.tsv is missing: $lab run --out $tmp/empty" $lab report "$tmp/empty"
+touch "$tmp/empty/"{experiments,arms,evidence}.tsv
+fails 1 "^lab: $tmp/empty/experiments.tsv names no experiment" $lab report "$tmp/empty"
+fails 1 "^lab: $tmp/theirs/INDEX is here and is no run's of the lab" $lab run --out "$tmp/theirs" hello
+fails 1 '^lab: /run/.*: cannot keep results there: ' $lab run --out "/run/rtest.$$" hello
+rmdir "/run/rtest.$$" 2>/dev/null
 cp -r "$kept" "$tmp/lost"
-rm "$tmp/lost/hello.arms"
-fails 1 "^lab: $tmp/lost/hello.arms is missing" $lab report "$tmp/lost"
+rm "$tmp/lost/arms.tsv"
+fails 1 "^lab: $tmp/lost/arms.tsv is missing" $lab report "$tmp/lost"
 cp -r "$kept" "$tmp/inway"
 rm "$tmp/inway/report.html"
 mkdir "$tmp/inway/report.html"

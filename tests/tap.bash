@@ -23,7 +23,7 @@ failed=0
 
 # on_one_cpu: this test and all that it starts.  On two CPUs a bare ACK may arrive
 # behind the FIN that was sent after it, and then an RST kills the TIME-WAIT: see
-# make_slots in scripts/lib/trial.
+# scripts/lib/run.
 on_one_cpu() { taskset -cp "$(awk '{ print $39 }' /proc/self/stat)" $$ >/dev/null; }
 
 # program NAME: prints where the program is: in RTEST_BIN, or here, made by make.

@@ -1,6 +1,7 @@
 # shellcheck shell=bash
 # completion.bash - completion for bash: the commands, their options, the
-# experiments and their groups.  In the source tree: . scripts/lib/completion.bash
+# experiments and their groups.  In the source tree: . scripts/lib/completion.bash; then
+# for scripts/lab and ./server as well, as they are typed there.
 #
 # Nothing is listed here.  Options come from --help, the experiments and their
 # groups from their files, found from where the command really is; so a new one
@@ -30,10 +31,16 @@ _rtest_lab_words() {
 		$1 == "lab" && $2 ~ /^[a-z]+$/ { print $2 }'
 }
 
+# _rtest_paths KIND: fills COMPREPLY with paths, of compgen's -f or -d.
+_rtest_paths() {
+	mapfile -t COMPREPLY < <(compgen "$1" -- "$word")
+	compopt -o filenames 2>/dev/null || :
+}
+
 # _rtest: fills COMPREPLY; for rtest, and for each rtest-NAME.
 _rtest() {
 	local word=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]}
-	local path folder name first=1 words='' count
+	local path folder name first=1 words='' count command_word
 	local -a command
 
 	COMPREPLY=()
@@ -61,30 +68,28 @@ _rtest() {
 	# Behind the command of the sandbox nothing is known.
 	case $name:$previous in
 	lab:--format) words='term tap json' ;;
-	lab:--out | lab:report | wire:-w | wire:-r)
-		mapfile -t COMPREPLY < <(compgen -f -- "$word")
-		compopt -o filenames 2>/dev/null
-		return
-		;;
+	lab:--jobs | lab:--patience) return ;;
+	lab:--out | lab:report) _rtest_paths -d && return ;;
+	wire:-w | wire:-r) _rtest_paths -f && return ;;
 	wire:*)
 		[[ $word == -* ]] && words=$(_rtest_options "${command[@]}") ||
 			words=$(cd /sys/class/net 2>/dev/null && echo *)
 		;;
 	lab:*)
 		count=$((COMP_CWORD - first))
+		command_word=${COMP_WORDS[first]}
 		if [[ $word == -* ]]; then
 			words=$(_rtest_options "${command[@]}")
 		elif ((count == 0)); then
 			words=$(_rtest_lab_words "${command[@]}")
-		elif [ "${COMP_WORDS[first]}" = report ]; then
-			mapfile -t COMPREPLY < <(compgen -d -- "$word")
-			compopt -o filenames 2>/dev/null
-			return
+		elif [[ $command_word == show && $count -gt 1 && $previous != -v ]]; then
+			_rtest_paths -d && return
+		elif [[ $command_word != list && $word == */* ]]; then
+			_rtest_paths -f && return
 		else
-			words=$(cd "$folder/scripts/experiments" 2>/dev/null && echo *)
-			[ "${COMP_WORDS[first]}" != run ] ||
-				words+=" $(sed -n 's/^group[[:space:]]*//p' "$folder"/scripts/experiments/* 2>/dev/null | sort -u)"
-			[ "${COMP_WORDS[first]}" != list ] || words=
+			words=$(sed -n 's/^group[[:space:]]*//p' "$folder"/scripts/experiments/* 2>/dev/null | sort -u)
+			[ "$command_word" = list ] ||
+				words+=" $(cd "$folder/scripts/experiments" 2>/dev/null && echo *)"
 		fi
 		;;
 	sandbox:*)
@@ -107,5 +112,5 @@ _rtest() {
 	mapfile -t COMPREPLY < <(compgen -W "$words" -- "$word")
 }
 
-complete -F _rtest rtest rtest-lab rtest-sandbox rtest-why rtest-server \
-	rtest-client rtest-wire rtest-forge
+complete -F _rtest rtest rtest-{lab,sandbox,why,server,client,wire,forge} ./rtest
+complete -F _rtest {,./}scripts/{lab,sandbox,why} ./{server,client,wire,forge}

@@ -20,7 +20,8 @@ FILENAME ~ /arms\.tsv$/ {
 	text = sprintf("\n%s %s\n", ($F["observed"] == "skipped" ? "-" : $F["ok"] == "true" ? "ok" : "UNEXPECTED"), $F["name"])
 	if ($F["observed"] == "skipped") text = text "   skipped: " $F["why"] "\n"
 	else text = text "   expected " $F["expected"] ", observed " $F["observed"] \
-		($F["promised"] == "" || $F["control"] == 1 ? "" : "; the article promises " $F["promised"]) "\n   " $F["why"] "\n"
+		($F["promised"] == "" || $F["control"] == 1 ? "" : \
+		$F["promised"] == $F["observed"] ? ", as the article promises" : "; the article promises " $F["promised"]) "\n   " $F["why"] "\n"
 	arm[name, n] = text evidence[name, $F["number"]]
 	next
 }
