@@ -60,10 +60,11 @@ demo: all ## build, and put the claims about closing, binding and ports to this 
 	scripts/lab run --quick close bind ports
 
 check: all ## build, and run the tests of the toolkit
-check-all: all ## the same, and the tests that take long
-check-all: tests += $(long_tests)
+check-long: all ## run the tests that take long
+check-long: tests = $(long_tests)
+check-all: check check-long ## run all tests
 
-check check-all:
+check check-long:
 	@command -v prove >/dev/null || { \
 		echo 'make $@: prove is missing: run scripts/setup' >&2; exit 1; }
 	@[ -n '$(tests)' ] || { echo 'make $@: tests/ has no test' >&2; exit 1; }

@@ -46,6 +46,7 @@ is "no page has more than 23 lines" '' "$(awk '
 	$0 == "" { empty = 1; next }
 	n > 23 { print n ": " page }' "$tmp/.out")"
 
+the_rest_is_long
 # --- what is shown can be typed ---
 # The commands of the second arm, in the sandbox that the page names.
 # typed_in EXPERIMENT ARM: the commands of that arm, from its first page on.

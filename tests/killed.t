@@ -10,7 +10,7 @@
 # shellcheck source=tests/experiments.bash
 . tests/experiments.bash
 lab_works
-rounds=${RTEST_T_ROUNDS-20}
+long && rounds=100 || rounds=10
 
 for i in 1 2 3; do
 	experiment "talk-$i" <<'EOF'

@@ -78,6 +78,7 @@ while read -r name; do
 done < <(sed -n 's/.*Xr \(rtest[a-z-]*\) 1.*/\1/p' "$pages"/*.1 | sort -u)
 
 # --- the examples ---
+the_rest_is_long
 # Each block is run as it stands, in a sandbox, where the programs are called
 # rtest; so an option that is gone is found.
 mkdir "$tmp/bin" "$tmp/work"

@@ -32,6 +32,12 @@ program() {
 	echo "${RTEST_BIN:-.}/$1"
 }
 
+# long: is this the long suite?  tests/long has some tests of tests, with more in them.
+long() { [ -n "${RTEST_T_LONG-}" ]; }
+
+# the_rest_is_long: in the short suite the test ends here.
+the_rest_is_long() { long || finish; }
+
 # verdict STATUS DESCRIPTION: one line of TAP; any STATUS but 0 is a failure.
 verdict() {
 	tests=$((tests + 1))

@@ -1,3 +1,3 @@
 #!/usr/bin/env bash
-# tests/killed.t with a hundred kills.
-RTEST_T_ROUNDS=100 exec "${0%/*}/../killed.t"
+# The whole of tests/killed.t.
+RTEST_T_LONG=1 exec "${0%/*}/../killed.t"

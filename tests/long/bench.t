@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # bench/run: its options, its table and its JSON, and what it says when a program
 # fails.  Nothing here is about speed.
-. "${0%/*}/tap.bash"
+. "${0%/*}/../tap.bash"
 
 unshare -Urn true 2>/dev/null ||
 	{ echo "1..0 # SKIP unshare -Urn is refused here"; exit 0; }
