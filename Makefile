@@ -237,5 +237,5 @@ clean: ## remove what was built
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 12
 
-.PHONY: all always demo check check-all lint sanitize sanitize-asan sanitize-tsan findings bench \
+.PHONY: all always demo check check-long check-all lint sanitize sanitize-asan sanitize-tsan findings bench \
 	fuzz install uninstall dist deb clean help
