@@ -84,8 +84,9 @@ lint: ## gcc, clang, clang-format, shellcheck: no warning is allowed
 		clang-format --dry-run -Werror $(c_files) $(wildcard src/*.h); \
 	else echo 'lint: skipped: no clang-format'; fi
 	@if command -v shellcheck >/dev/null; then echo 'lint: shellcheck'; \
-		shellcheck -x --source-path=SCRIPTDIR $$(find scripts tests .ci -type f -exec \
-			grep -lE '^(#!.*[ /]bash|# shellcheck shell=bash)' {} +); \
+		find scripts tests .ci -type f -exec \
+			grep -lE '^(#!.*[ /]bash|# shellcheck shell=bash)' {} + | \
+			xargs -n 8 -P $(JOBS) shellcheck; \
 	else echo 'lint: skipped: no shellcheck'; fi
 
 # The programs go to folders of their own, and the tests use those.

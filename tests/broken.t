@@ -44,9 +44,12 @@ case " \$* " in
 *) exec "$real/server" "\$@" ;;
 esac
 "$real/server" "\$@" <&3 &
-trap 'kill \$! 2>/dev/null; wait \$!; eval "\$end"; while :; do sleep 1; done' TERM
+trap 'kill \$! 2>/dev/null' TERM
 wait \$!
-while [ "\$end" = : ]; do sleep 1; done
+# (The client can have ended first, and the server with it.)
+wait \$!
+eval "\$end"
+while :; do sleep 1; done
 END
 stub client <<END
 #!/bin/sh

@@ -43,7 +43,7 @@ for line in "--fast|unknown option '--fast'" "-x|unknown option '-x'" \
 	"--rounds 1001|--rounds wants a whole number from 1 to 1000, not '1001'" \
 	"--connections -1|--connections wants a whole number from 1 to 10000000, not '-1'" \
 	"--json=|--json wants the name of a file" "--quick=1|unknown option '--quick'" \
-	"speed|there is no part 'speed', only reconnect bulk million capture arm lab-quick lab"; do
+	"speed|there is no part 'speed', only reconnect bulk million capture lab-quick lab"; do
 	# shellcheck disable=SC2086,SC2090  # an option and its value
 	run "$bench" ${line%%|*}
 	is "${line%%|*}: usage" "2||bench: ${line#*|} (try '--help')" "$status|$out|$err"
@@ -75,9 +75,9 @@ ok "the ratio is the median of those of the rounds, in its range" awk -v ratio="
 		exit !(n == 3 && below >= 2 && above >= 2 && least > 0 && least <= ratio && ratio <= most)
 	}'
 
-run "$bench" --rounds=1 --connections=60 --json="$json" bulk capture arm
-is "bulk, capture, arm: exit code" 0 "$status"
-is "each has its lines" "arm arm-cpu bulk bulk-cpu capture capture-cpu capture-drops" \
+run "$bench" --rounds=1 --connections=60 --json="$json" bulk capture
+is "bulk, capture: exit code" 0 "$status"
+is "each has its lines" "bulk bulk-cpu capture capture-cpu capture-drops" \
 	"$(sed 's/^{"name":"\([^"]*\).*/\1/' "$json" | sort | paste -sd' ')"
 if command -v node >/dev/null; then
 	ok "each line is JSON" node -e '
@@ -119,17 +119,17 @@ instead() {
 	chmod +x "$tree/bin/$1"
 }
 instead rtest 'echo "rtest: connect: \"no\"" >&2; echo "9 connections, 1 failure; the server closed first; 0.1 s, 90/s"; exit 1'
-run "$bench" --rounds 1 --connections 10 --json "$json" reconnect arm
+run "$bench" --rounds 1 --connections 10 --json "$json" reconnect bulk
 is "a reconnect that failed is exit code 1" 1 "$status"
 like "and is said in the table" $'\nreconnect +failed: rtest: exit code 1: 9 connections, 1 failure; .*no' "$out"
 like "and in the JSON" '^[{]"name":"reconnect",.*"failed":"rtest: exit code 1: 9 connections.*\\"no\\""[}]$' "$(head -n 1 "$json")"
-like "what comes after it is measured all the same" $'\narm +[0-9]' "$out"
+like "what comes after it is measured all the same" $'\nbulk +[0-9]' "$out"
 instead rtest 'echo "10 connections, 1 failure; the server closed first; 0.1 s, 90/s"'
 run "$bench" --rounds 1 --connections 10 --json "$json" reconnect
 is "so is one that only its summary tells of" 1 "$status"
 instead client 'exit 3'
-run "$bench" --rounds 1 --connections 10 --json "$json" bulk arm
-like "a client that fails" $'^1\\|.*bulk +failed: client --bulk.*\narm +failed: the arm: exit code 1' "$status|$out"
+run "$bench" --rounds 1 --connections 10 --json "$json" bulk capture
+like "a client that fails" $'^1\\|.*bulk +failed: client --bulk' "$status|$out"
 instead wire 'echo "wire: no" >&2; exit 1'
 run "$bench" --rounds 1 --connections 10 --json "$json" capture
 like "a wire that fails" $'^1\\|.*capture +failed: wire: wire: no\n' "$status|$out"
