@@ -38,7 +38,7 @@ struct server {
 	struct relay relay; /* -F */
 	struct addr local;
 	int fd;		       /* the listener; -1: closed */
-	int backlog;	       /* -q */
+	int64_t backlog;       /* -q */
 	bool bind_only;	       /* -o */
 	bool keep;	       /* -k */
 	bool forward;	       /* -F */
@@ -55,10 +55,11 @@ static bool more(const struct server *s)
 	return !s->talk.count || s->talk.connections < s->talk.count;
 }
 
-/* parse_target - ADDR:PORT or [ADDR]:PORT of -F, or a usage error */
-static void parse_target(struct server *s, const char *text)
+/* take_target - ADDR:PORT or [ADDR]:PORT of -F, or a usage error */
+static void take_target(void *to, const char *text)
 {
 	char copy[256], *host, *port = NULL;
+	struct server *s = to;
 
 	if (strlen(text) < sizeof(copy))
 		port = split_port(strcpy(copy, text), &host);
@@ -111,43 +112,23 @@ static void parse_operands(struct server *s, int argc, char **argv)
 /* parse - read the command line; a usage error ends the program */
 static void parse(struct server *s, int argc, char **argv)
 {
-	static const struct option longs[] = {OPT_LONG, {NULL, 0, NULL, 0}};
-	struct talk *t = &s->talk;
-	int opt;
+	char given[OPTIONS_MAX] = "";
+	const struct opt options[] = {
+		TALK_OPTIONS(&s->talk){'k', ARG_SET, .to = &s->keep},
+		{'q', ARG_NUMBER, .to = &s->backlog, 0, INT32_MAX},
+		{'O', ARG_SECONDS, .to = &s->accept_after},
+		{'o', ARG_SET, .to = &s->bind_only},
+		{'F', ARG_OTHER, .to = s, .take = take_target},
+		{'C', ARG_SET, .to = &s->relay.close_inner},
+		{0},
+	};
+	int first = parse_options(argc, argv, options, given, help);
 
-	opterr = 0;
-	while ((opt = getopt_long(argc, argv, ":" TALK_OPTIONS "kq:O:oF:C",
-				  longs, NULL)) != -1) {
-		switch (opt) {
-		case 'k':
-			s->keep = true;
-			break;
-		case 'q':
-			s->backlog =
-				(int)parse_long("-q", optarg, 0, INT32_MAX);
-			break;
-		case 'O':
-			s->accept_after = parse_seconds("-O", optarg);
-			break;
-		case 'o':
-			s->bind_only = true;
-			break;
-		case 'F':
-			parse_target(s, optarg);
-			break;
-		case 'C':
-			s->relay.close_inner = true;
-			break;
-		default:
-			if (!talk_option(t, opt, optarg))
-				common_option(opt, argv, help);
-		}
-	}
-	if (t->half_close && optind == argc)
-		common_option(OPT_HELP, argv, help);
-	talk_check(t);
+	if (s->talk.half_close && first == argc)
+		end_options(OPT_HELP, argv, help);
+	talk_check(&s->talk);
 	check_forward(s);
-	parse_operands(s, argc - optind, argv + optind);
+	parse_operands(s, argc - first, argv + first);
 }
 
 /* open_listener - socket(), bind(), and listen() unless -o; false: refused */
@@ -161,7 +142,7 @@ static bool open_listener(struct server *s)
 	if (s->bind_only)
 		return true;
 	/* Two sockets may be bound to one port and not both listen. */
-	if (!talk_listen(t, s->fd, s->backlog, &s->local))
+	if (!talk_listen(t, s->fd, (int)s->backlog, &s->local))
 		return false;
 	if (s->accept_after)
 		s->accept_at = now_ns() + s->accept_after;

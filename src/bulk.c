@@ -14,12 +14,12 @@
 struct bulk {
 	struct client *cl;
 	uint32_t addr; /* IPv4: the first local address, in host order */
-	uint64_t addrs;
+	int64_t addrs;
 	in_port_t lo, skip; /* local ports: from @lo on, without @skip */
-	uint64_t ports;
+	int64_t ports;
 	int listener;
 	int *fds; /* -H: the one that closes first, its other end, and so on */
-	uint64_t made;
+	int64_t made;
 	int64_t start, tell_at;
 	bool tty, told;
 	bool ending; /* the signal has come: it ends no wait any more */
@@ -84,7 +84,7 @@ static void set_addresses(struct bulk *b)
 	if (!v4)
 		return;
 	b->addr = ntohl(cl->local.in.sin_addr.s_addr);
-	b->addrs = UINT64_C(1) << (32 - bits);
+	b->addrs = INT64_C(1) << (32 - bits);
 	b->addr &= ~(uint32_t)(b->addrs - 1);
 	if (b->addrs > 2) {
 		b->addr++;
@@ -98,7 +98,7 @@ static void set_addresses(struct bulk *b)
  * All ports of an address, then those of the next: so a port's chain in the
  * kernel's table of bound ports stays short.
  */
-static const struct addr *local_end(struct bulk *b, uint64_t i)
+static const struct addr *local_end(struct bulk *b, int64_t i)
 {
 	struct addr *a = &b->cl->local;
 	in_port_t port = (in_port_t)(b->lo + i % b->ports);
@@ -116,11 +116,11 @@ static const struct addr *local_end(struct bulk *b, uint64_t i)
 static void check_count(const struct bulk *b)
 {
 	const struct talk *t = &b->cl->talk;
-	uint64_t most = b->addrs * b->ports;
+	int64_t most = b->addrs * b->ports;
 
 	if (t->count > most)
-		refuse("%" PRIu64 " local addresses with %" PRIu64
-		       " ports make %" PRIu64 " connections, not %" PRIu64
+		refuse("%" PRId64 " local addresses with %" PRId64
+		       " ports make %" PRId64 " connections, not %" PRId64
 		       " (widen -l or -R)",
 		       b->addrs, b->ports, most, t->count);
 	check_room(t->count, t->hold);
@@ -303,9 +303,9 @@ static void progress(struct bulk *b)
 	b->tell_at = now + (b->tty ? 200000000 : 1000000000);
 	if (b->tty) {
 		if (t->count)
-			snprintf(of, sizeof(of), " of %" PRIu64, t->count);
+			snprintf(of, sizeof(of), " of %" PRId64, t->count);
 		snprintf(text, sizeof(text),
-			 "%s: %" PRIu64 "%s connections, %.0f/s", prog_name,
+			 "%s: %" PRId64 "%s connections, %.0f/s", prog_name,
 			 b->made, of, rate);
 		fprintf(stderr, "%-72s\r", text);
 		b->told = true;
@@ -319,7 +319,7 @@ static void report_made(struct bulk *b)
 {
 	double seconds = (double)(now_ns() - b->start) / 1e9;
 	struct talk *t = &b->cl->talk;
-	uint64_t tw;
+	int64_t tw;
 	bool known = time_waits(&tw);
 	char line[160], has[64] = "";
 	int n;
@@ -330,10 +330,10 @@ static void report_made(struct bulk *b)
 		return;
 	if (known)
 		snprintf(has, sizeof(has),
-			 "; this network namespace has %" PRIu64 " TIME-WAIT",
+			 "; this network namespace has %" PRId64 " TIME-WAIT",
 			 tw);
 	n = snprintf(line, sizeof(line),
-		     "%" PRIu64 " connection%s %s in %.3f s, %.0f/s%s\n",
+		     "%" PRId64 " connection%s %s in %.3f s, %.0f/s%s\n",
 		     b->made, b->made == 1 ? "" : "s",
 		     b->fds ? "held" : "closed", seconds,
 		     (double)b->made / seconds, has);
@@ -343,11 +343,11 @@ static void report_made(struct bulk *b)
 /* report_stopped - not all are made */
 static void report_stopped(const struct bulk *b)
 {
-	uint64_t tracked, most;
+	int64_t tracked, most;
 	bool full = !talk_stop && conntrack(&tracked, &most) &&
 		    tracked >= most - most / 100;
 
-	fprintf(stderr, "%s: %s after %" PRIu64 " connections%s\n", prog_name,
+	fprintf(stderr, "%s: %s after %" PRId64 " connections%s\n", prog_name,
 		talk_stop ? "ended by a signal" : "stopped", b->made,
 		full ? " (conntrack is full: raise net.netfilter.nf_conntrack_max)"
 		     : "");
@@ -374,9 +374,9 @@ static void let_go(struct bulk *b)
 	int64_t until = now_ns() + 1000000000;
 
 	b->ending = true;
-	for (uint64_t i = 0; i < b->made; i++)
+	for (int64_t i = 0; i < b->made; i++)
 		close(b->fds[2 * i]);
-	for (uint64_t i = 0; i < b->made; i++)
+	for (int64_t i = 0; i < b->made; i++)
 		close_other(b, b->fds[2 * i + 1], until);
 	free(b->fds);
 }

@@ -96,7 +96,7 @@ static void conv_close(struct talk *t, struct conv *c)
 /* conv_take - @n bytes have come, in t->buf */
 static void conv_take(struct talk *t, struct conv *c, size_t n)
 {
-	uint64_t bytes = n;
+	int64_t bytes = n;
 
 	c->received += n;
 	if (t->rounds == 1)
@@ -197,7 +197,7 @@ static bool conv_write(struct talk *t, struct conv *c)
 	ssize_t n;
 
 	if (c->filler_left) {
-		if (len > c->filler_left)
+		if ((int64_t)len > c->filler_left)
 			len = (size_t)c->filler_left;
 	} else if (!c->said) {
 		p = t->say + c->say_done;
@@ -213,9 +213,9 @@ static bool conv_write(struct talk *t, struct conv *c)
 		conv_broken(t, c, "write", errno);
 		return false;
 	}
-	c->sent += (uint64_t)n;
+	c->sent += (int64_t)n;
 	if (c->filler_left)
-		c->filler_left -= (uint64_t)n;
+		c->filler_left -= (int64_t)n;
 	else if (!c->said)
 		c->say_done += (size_t)n;
 	else

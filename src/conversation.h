@@ -7,8 +7,8 @@
  *	conversation.c	one connection: say, hear, half close, close
  *	hear.c		what it waits to hear
  *	events.c	what is told of it: -j, -v, errors
- *	talk.c		sockets, timers, stdin, and the loop over all of them
- *	options.c	the options that server and client share
+ *	talk.c		sockets, timers, stdin, and the loop over all of them;
+ *the options that server and client share
  */
 #ifndef CONVERSATION_H
 #define CONVERSATION_H
@@ -60,10 +60,11 @@ struct conv {
 	uint32_t armed; /* what epoll waits for; 0: not in epoll */
 	enum conv_phase phase;
 	int fd;
-	uint64_t filler_left, sent, received; /* payload bytes */
+	int64_t filler_left;	/* of -B */
+	int64_t sent, received; /* payload bytes */
 	size_t say_done, matched;
-	uint64_t rounds;  /* begun: see -r */
-	uint64_t earlier; /* times -x has come before its round */
+	int64_t rounds;	 /* begun: see -r */
+	int64_t earlier; /* times -x has come before its round */
 	struct addr local, peer;
 };
 
@@ -73,13 +74,13 @@ struct talk {
 	bool speaks_first; /* -m before -x (client), or after it (server) */
 	bool in_a_row;	   /* another connect() may follow each close() */
 	bool takes_stdin;  /* stdin goes to the newest conversation */
-	long linger;	   /* -L, in seconds; -1: leave SO_LINGER alone */
+	int64_t linger;	   /* -L, in seconds; -1: leave SO_LINGER alone */
 	int64_t pause[CONV_TIMERS]; /* ns; -1: none, or no deadline */
 	const char *say, *hear;
 	size_t *border; /* of @hear: see conv_hear() */
-	uint64_t filler;
-	uint64_t count;	 /* -n; 0: no limit */
-	uint64_t rounds; /* -r; 0: as many as the peer likes */
+	int64_t filler;
+	int64_t count;	/* -n; 0: no limit */
+	int64_t rounds; /* -r; 0: as many as the peer likes */
 
 	int64_t started; /* now_ns() at program start */
 	int status;	 /* the exit code so far */
@@ -89,7 +90,7 @@ struct talk {
 	struct conv_link all; /* oldest first */
 	struct conv_link timers[CONV_TIMERS];
 	unsigned long open, connecting;
-	uint64_t connections;
+	int64_t connections;
 	bool stdin_eof;
 	struct conv *stdin_to; /* gets the bytes in stdin_buf */
 	size_t stdin_done, stdin_len;
@@ -103,7 +104,7 @@ struct facts {
 	const char *event, *call;
 	const struct addr *local, *peer;
 	int err;
-	const uint64_t *bytes, *sent, *connections, *time_waits;
+	const int64_t *bytes, *sent, *connections, *time_waits;
 	const char *data;
 	size_t data_len;
 };
@@ -150,6 +151,7 @@ bool talk_listen(struct talk *t, int fd, int backlog, const struct addr *at);
 bool talk_timer_start(struct talk *t, struct conv *c, enum conv_timer kind);
 void talk_timer_stop(struct conv *c);
 void talk_init(struct talk *t);
+void talk_check(const struct talk *t);
 void talk_setup(struct talk *t);
 bool talk_wait(struct talk *t, int64_t until);
 int talk_end(struct talk *t);
@@ -168,8 +170,25 @@ static inline void ring_del(struct conv_link *l)
 	l->next->prev = l->prev;
 }
 
-/* options.c */
-#define TALK_OPTIONS "ATL:cw:hHdm:x:r:B:P:Q:n:vj"
+/* The options that server and client share: for their tables and their help. */
+#define TALK_OPTIONS(t)                                                     \
+	{'A', ARG_SET, .to = &(t)->reuseaddr},                              \
+		{'T', ARG_SET, .to = &(t)->reuseport},                      \
+		{'c', ARG_SET, .to = &(t)->close_first},                    \
+		{'h', ARG_SET, .to = &(t)->half_close},                     \
+		{'H', ARG_SET, .to = &(t)->hold},                           \
+		{'d', ARG_SET, .to = &(t)->no_stdin},                       \
+		{'v', ARG_SET, .to = &(t)->verbose},                        \
+		{'j', ARG_SET, .to = &(t)->json},                           \
+		{'L', ARG_NUMBER, .to = &(t)->linger, 0, 65535},            \
+		{'w', ARG_SECONDS, .to = &(t)->pause[CONV_T_FIN]},          \
+		{'P', ARG_SECONDS, .to = &(t)->pause[CONV_T_FIRST]},        \
+		{'Q', ARG_SECONDS, .to = &(t)->pause[CONV_T_EOF]},          \
+		{'m', ARG_TEXT, .to = &(t)->say},                           \
+		{'x', ARG_TEXT, .to = &(t)->hear},                          \
+		{'r', ARG_NUMBER, .to = &(t)->rounds, 0, 1000000000},       \
+		{'B', ARG_NUMBER, .to = &(t)->filler, 0, INT64_C(1) << 40}, \
+		{'n', ARG_NUMBER, .to = &(t)->count, 0, 1000000000},
 #define TALK_HELP                                                                        \
 	"Who closes, and how:\n"                                                         \
 	"  -c         close first: send all, hear -x, then shutdown(), read until\n"     \
@@ -202,7 +221,5 @@ static inline void ring_del(struct conv_link *l)
 	"Sockets:\n"                                                                     \
 	"  -A         SO_REUSEADDR\n"                                                    \
 	"  -T         SO_REUSEPORT\n"
-bool talk_option(struct talk *t, int opt, const char *arg);
-void talk_check(const struct talk *t);
 
 #endif /* CONVERSATION_H */

@@ -60,13 +60,13 @@ static void tell_json(const struct talk *t, const struct facts *f)
 	if (f->err)
 		fprintf(s, ",\"errno\":\"%s\"", errno_name(f->err));
 	if (f->bytes)
-		fprintf(s, ",\"bytes\":%" PRIu64, *f->bytes);
+		fprintf(s, ",\"bytes\":%" PRId64, *f->bytes);
 	if (f->sent)
-		fprintf(s, ",\"sent\":%" PRIu64, *f->sent);
+		fprintf(s, ",\"sent\":%" PRId64, *f->sent);
 	if (f->connections)
-		fprintf(s, ",\"connections\":%" PRIu64, *f->connections);
+		fprintf(s, ",\"connections\":%" PRId64, *f->connections);
 	if (f->time_waits)
-		fprintf(s, ",\"time_waits\":%" PRIu64, *f->time_waits);
+		fprintf(s, ",\"time_waits\":%" PRId64, *f->time_waits);
 	if (f->data) {
 		fprintf(s, ",\"data\":");
 		json_bytes(s, f->data, f->data_len < 256 ? f->data_len : 256);
@@ -93,13 +93,13 @@ static void tell_words(const struct facts *f)
 	if (f->peer)
 		fprintf(stderr, ", peer %s", addr_str(f->peer, addr));
 	if (f->bytes)
-		fprintf(stderr, ", %" PRIu64 " bytes", *f->bytes);
+		fprintf(stderr, ", %" PRId64 " bytes", *f->bytes);
 	if (f->sent)
-		fprintf(stderr, ", %" PRIu64 " sent", *f->sent);
+		fprintf(stderr, ", %" PRId64 " sent", *f->sent);
 	if (f->connections)
-		fprintf(stderr, ", %" PRIu64 " connections", *f->connections);
+		fprintf(stderr, ", %" PRId64 " connections", *f->connections);
 	if (f->time_waits)
-		fprintf(stderr, ", %" PRIu64 " TIME-WAIT", *f->time_waits);
+		fprintf(stderr, ", %" PRId64 " TIME-WAIT", *f->time_waits);
 	putc('\n', stderr);
 	funlockfile(stderr);
 }

@@ -25,7 +25,7 @@ struct ladder {
 	int64_t t0; /* the time of the first segment */
 	uint64_t segments;
 	const struct conn *shown;
-	uint64_t drawn, plain; /* -m: rows drawn; left out since the last */
+	int64_t drawn, plain;  /* -m: rows drawn; left out since the last */
 	bool answer;	       /* -m: the next row may be an answer */
 	bool noted[NOTES_MAX]; /* which notes are drawn */
 };

@@ -30,7 +30,7 @@ struct look {
 	enum format format; /* LADDER, SVG or JSON */
 	bool absolute;	    /* numbers in full */
 	bool verbose;	    /* timestamps */
-	uint64_t rows;	    /* -m; 0: all */
+	int64_t rows;	    /* -m; 0: all */
 	FILE *out;
 	const struct note *notes;
 	int n_notes;

@@ -158,38 +158,173 @@ static inline void flush_stdout(void)
 	_exit(EXIT_REFUSED);
 }
 
-/* --- what all programs do first ------------------------------------------ */
-
-/* The long options of every program; those of its own come after OPT_OWN. */
-enum { OPT_HELP = 256, OPT_VERSION, OPT_OWN };
-#define OPT_LONG                                          \
-	{"help", no_argument, NULL, OPT_HELP},            \
-	{                                                 \
-		"version", no_argument, NULL, OPT_VERSION \
-	}
+/* --- numbers ------------------------------------------------------------ */
 
 /*
- * common_option - what getopt_long() returned, and the program has no case for:
- * print @help or the version and exit 0, or a usage error
+ * parse_long - a whole decimal number within bounds, or a usage error
+ * @what: the option or operand, for the message ("-n", "PORT")
+ * @s: the text; a sign only if @lo is negative, no blanks, nothing after it
  */
-__attribute__((noreturn)) static inline void common_option(int opt, char **argv,
-							   const char *help)
+static inline int64_t parse_long(const char *what, const char *s, int64_t lo,
+				 int64_t hi)
 {
-	if (opt == OPT_HELP || opt == OPT_VERSION) {
-		if (opt == OPT_HELP)
-			fputs(help, stdout);
-		else
-			printf("%s %s\n", prog_name, RTEST_VERSION);
-		flush_stdout();
-		exit(EXIT_DONE);
+	const char *digits = lo < 0 && *s == '-' ? s + 1 : s;
+	char *end;
+	int64_t n;
+
+	errno = 0;
+	n = strtoll(s, &end, 10);
+	if (*digits < '0' || *digits > '9' || *end || errno || n < lo || n > hi)
+		die_usage("%s wants a whole number from %" PRId64 " to %" PRId64
+			  ", not '%s'",
+			  what, lo, hi, s);
+	return n;
+}
+
+static inline in_port_t parse_port(const char *what, const char *s)
+{
+	return (in_port_t)parse_long(what, s, 1, 65535);
+}
+
+/*
+ * decimal_ns - seconds with an optional decimal fraction, as nanoseconds; -1:
+ * it is none, or above @most seconds
+ */
+static inline int64_t decimal_ns(const char *s, int64_t most)
+{
+	int64_t ns = 0, unit = 1000000000;
+	const char *p = s;
+
+	for (; *p >= '0' && *p <= '9' && ns <= most; p++)
+		ns = ns * 10 + (*p - '0');
+	ns *= unit;
+	if (p != s && *p == '.')
+		for (p++; *p >= '0' && *p <= '9'; p++)
+			ns += (unit /= 10) * (*p - '0');
+	return p == s || *p || ns > most * 1000000000 ? -1 : ns;
+}
+
+/* parse_seconds - nanoseconds from "1.5", up to a day, or a usage error */
+static inline int64_t parse_seconds(const char *what, const char *s)
+{
+	int64_t ns = decimal_ns(s, 86400);
+
+	if (ns < 0)
+		die_usage("%s wants seconds from 0 to 86400, not '%s'", what,
+			  s);
+	return ns;
+}
+
+/* --- the command line ---------------------------------------------------- */
+
+/* An option of a program: its letter, its kind, and where its value goes. */
+struct opt {
+	char letter;
+	enum {
+		ARG_HELP,
+		ARG_SET,     /* without a value: a bool becomes true */
+		ARG_TEXT,    /* const char * */
+		ARG_NUMBER,  /* int64_t, from @lo to @hi */
+		ARG_SECONDS, /* int64_t, in nanoseconds */
+		ARG_PORT,    /* in_port_t */
+		ARG_OTHER,   /* @take(@to, its text) */
+	} kind;
+	void *to;
+	int64_t lo, hi;
+	void (*take)(void *to, const char *text);
+	const char *name; /* a long one; its letter is a control character */
+};
+#define OPTIONS_MAX 40
+enum { OPT_HELP = 256, OPT_VERSION };
+
+/* take_option - put the value @text where the option wants it */
+static inline void take_option(const struct opt *o, const char *text)
+{
+	char what[16] = {'-', o->letter};
+
+	if (o->name)
+		snprintf(what, sizeof(what), "--%s", o->name);
+	switch (o->kind) {
+	case ARG_SET:
+		*(bool *)o->to = true;
+		break;
+	case ARG_TEXT:
+		*(const char **)o->to = text;
+		break;
+	case ARG_NUMBER:
+		*(int64_t *)o->to = parse_long(what, text, o->lo, o->hi);
+		break;
+	case ARG_SECONDS:
+		*(int64_t *)o->to = parse_seconds(what, text);
+		break;
+	case ARG_PORT:
+		*(in_port_t *)o->to = parse_port(what, text);
+		break;
+	default:
+		o->take(o->to, text);
 	}
-	if (opt == ':' && optopt < OPT_HELP)
-		die_usage("-%c wants a value", optopt);
-	if (opt == ':')
-		die_usage("%s wants a value", argv[optind - 1]);
-	if (optopt && optopt < OPT_HELP)
-		die_usage("unknown option '-%c'", optopt);
-	die_usage("unknown option '%s'", argv[optind - 1]);
+}
+
+/*
+ * end_options - end the program at @c of getopt_long(), for which the program
+ * has no option: @help or the version and exit 0, or a usage error
+ */
+__attribute__((noreturn)) static inline void end_options(int c, char **argv,
+							 const char *help)
+{
+	const char letter[] = {'-', (char)optopt, '\0'};
+	bool is_letter = optopt > ' ' && optopt < OPT_HELP;
+	const char *wrong = is_letter ? letter : argv[optind - 1];
+
+	if (c == ':')
+		die_usage("%s wants a value", wrong);
+	if (c == '?')
+		die_usage("unknown option '%s'", wrong);
+	if (c == OPT_HELP)
+		fputs(help, stdout);
+	else
+		printf("%s %s\n", prog_name, RTEST_VERSION);
+	flush_stdout();
+	exit(EXIT_DONE);
+}
+
+/*
+ * parse_options - take all options of a command line, and --help and --version;
+ * a mistake is a usage error
+ * @opts: ends with a letter of 0
+ * @given: gets the letters that were there, each once; OPTIONS_MAX bytes of 0
+ *
+ * Returns the index of the first operand.
+ */
+static inline int parse_options(int argc, char **argv, const struct opt *opts,
+				char *given, const char *help)
+{
+	struct option longs[OPTIONS_MAX] = {{"help", 0, NULL, OPT_HELP},
+					    {"version", 0, NULL, OPT_VERSION}};
+	char letters[2 * OPTIONS_MAX] = ":", *end = letters + 1;
+	const struct opt *o;
+	int c, n = 2;
+
+	for (o = opts; o->letter; o++) {
+		bool valued = o->kind > ARG_SET;
+
+		if (o->name)
+			longs[n++] = (struct option){o->name, valued, NULL,
+						     o->letter};
+		else
+			end += sprintf(end, valued ? "%c:" : "%c", o->letter);
+	}
+	opterr = 0;
+	while ((c = getopt_long(argc, argv, letters, longs, NULL)) != -1) {
+		for (o = opts; o->letter && o->letter != c;)
+			o++;
+		if (!o->letter || o->kind == ARG_HELP)
+			end_options(o->letter ? OPT_HELP : c, argv, help);
+		if (!strchr(given, c))
+			given[strlen(given)] = (char)c;
+		take_option(o, optarg);
+	}
+	return optind;
 }
 
 /*
@@ -209,53 +344,6 @@ static inline bool open_standard_fds(void)
 		    open("/dev/null", how[fd]) != fd)
 			exit(EXIT_REFUSED);
 	return was_closed;
-}
-
-/* --- numbers ------------------------------------------------------------ */
-
-/*
- * parse_long - a whole decimal number within bounds, or a usage error
- * @what: the option or operand, for the message ("-n", "PORT")
- * @s: the text; a sign only if @lo is negative, no blanks, nothing after it
- */
-static inline long parse_long(const char *what, const char *s, long lo, long hi)
-{
-	const char *digits = lo < 0 && *s == '-' ? s + 1 : s;
-	char *end;
-	long n;
-
-	errno = 0;
-	n = strtol(s, &end, 10);
-	if (*digits < '0' || *digits > '9' || *end || errno || n < lo || n > hi)
-		die_usage("%s wants a whole number from %ld to %ld, not '%s'",
-			  what, lo, hi, s);
-	return n;
-}
-
-/*
- * parse_seconds - seconds with an optional decimal fraction, 0 to a day, or a
- * usage error.  Returns nanoseconds.
- */
-static inline int64_t parse_seconds(const char *what, const char *s)
-{
-	int64_t ns = 0, unit = 1000000000;
-	const char *p = s;
-
-	for (; *p >= '0' && *p <= '9' && ns <= 86400; p++)
-		ns = ns * 10 + (*p - '0');
-	ns *= unit;
-	if (p != s && *p == '.')
-		for (p++; *p >= '0' && *p <= '9'; p++)
-			ns += (unit /= 10) * (*p - '0');
-	if (p == s || *p || ns > INT64_C(86400000000000))
-		die_usage("%s wants seconds from 0 to 86400, not '%s'", what,
-			  s);
-	return ns;
-}
-
-static inline in_port_t parse_port(const char *what, const char *s)
-{
-	return (in_port_t)parse_long(what, s, 1, 65535);
 }
 
 /* --- the clock ---------------------------------------------------------- */

@@ -109,44 +109,36 @@ static struct span parse_span(const char *s)
 	return span;
 }
 
+/* take_range - SOCKETS of -r */
+static void take_range(void *to, const char *text)
+{
+	struct question *q = to;
+
+	q->span[0] = parse_span(text);
+	q->ranged = true;
+}
+
 /* parse - read the command line; a usage error ends the program */
 static void parse(struct question *q, int argc, char **argv)
 {
-	static const struct option longs[] = {OPT_LONG, {NULL, 0, NULL, 0}};
-	int opt;
+	char given[OPTIONS_MAX] = "";
+	const struct opt options[] = {
+		{'e', ARG_SET, .to = &q->more},
+		{'g', ARG_SET, .to = &q->grouped},
+		{'j', ARG_SET, .to = &q->json},
+		{'o', ARG_SET, .to = &q->options},
+		{'r', ARG_OTHER, .to = q, .take = take_range},
+		{'t', ARG_SET, .to = &q->hasty},
+		{0},
+	};
+	int i = parse_options(argc, argv, options, given, help);
 
-	opterr = 0;
-	while ((opt = getopt_long(argc, argv, ":egjor:t", longs, NULL)) != -1) {
-		switch (opt) {
-		case 'e':
-			q->more = true;
-			break;
-		case 'g':
-			q->grouped = true;
-			break;
-		case 'j':
-			q->json = true;
-			break;
-		case 'o':
-			q->options = true;
-			break;
-		case 'r':
-			q->span[0] = parse_span(optarg);
-			q->ranged = true;
-			break;
-		case 't':
-			q->hasty = true;
-			break;
-		default:
-			common_option(opt, argv, help);
-		}
-	}
-	if (optind == argc && !q->ranged)
+	if (i == argc && !q->ranged)
 		die_usage("PORT is wanted");
-	if (argc - optind >= SPANS_MAX)
+	if (argc - i >= SPANS_MAX)
 		die_usage("%d operands at most", SPANS_MAX - 1);
-	while (optind < argc)
-		q->span[++q->spans] = parse_span(argv[optind++]);
+	while (i < argc)
+		q->span[++q->spans] = parse_span(argv[i++]);
 }
 
 /* --- what is printed ------------------------------------------------------ */

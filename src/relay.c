@@ -177,7 +177,7 @@ static bool receive(struct leg *leg)
 	}
 	leg->done = 0;
 	leg->len = (size_t)n;
-	c->received += (uint64_t)n;
+	c->received += (int64_t)n;
 	if (!c->heard)
 		conv_hear(leg->relay->talk, c, leg->buf, leg->len);
 	return true;
@@ -196,7 +196,7 @@ static bool pass_on(struct leg *leg)
 		broken(leg, "write", errno);
 		return false;
 	}
-	leg->conv.sent += (uint64_t)n;
+	leg->conv.sent += (int64_t)n;
 	from->done += (size_t)n;
 	if (from->done == from->len)
 		from->done = from->len = 0;

@@ -266,7 +266,7 @@ static void check(struct client *cl)
 {
 	if (addr_port(&cl->peer) == 65535)
 		die_usage("--search wants PORT+1 as well: not 65535");
-	if (!cl->given['n'])
+	if (!strchr(cl->given, 'n'))
 		cl->talk.count = 200;
 	if (!cl->talk.count || cl->talk.count > 1000000)
 		die_usage("--search wants -n from 1 to 1000000");

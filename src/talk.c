@@ -259,7 +259,7 @@ bool talk_wait(struct talk *t, int64_t until)
 /* on_signal - SIGINT, SIGTERM: have talk_wait() come back */
 static void on_signal(int sig)
 {
-	uint64_t one = 1;
+	int64_t one = 1;
 	int err = errno;
 
 	(void)sig;
@@ -282,6 +282,23 @@ void talk_init(struct talk *t)
 		t->pause[k] = -1;
 		t->timers[k].prev = t->timers[k].next = &t->timers[k];
 	}
+}
+
+/* talk_check - the combinations that make no sense are usage errors */
+void talk_check(const struct talk *t)
+{
+	if (t->close_first && t->hold)
+		die_usage("-c closes and -H never does: choose one");
+	if (t->close_first && t->half_close)
+		die_usage("-c closes whole and -h half: choose one");
+	if (t->pause[CONV_T_FIN] >= 0 && !t->close_first)
+		die_usage("-w needs -c");
+	if (t->hear && !*t->hear)
+		die_usage("-x wants a text");
+	if (t->rounds != 1 && !(t->say && *t->say && t->hear))
+		die_usage("-r needs -m and -x");
+	if (t->rounds != 1 && t->filler)
+		die_usage("-r repeats -m and -x, not -B: choose one");
 }
 
 /* talk_setup - signals, epoll, limits; after the options, before a socket */

@@ -251,9 +251,8 @@ counts 'PPPoE' 1 "$(ether 8864 "110000010000$(ip4 $a $b "$syn")")" "$in_tunnel"
 run "$wire" -j -r "$tmp/one.pcap"
 like 'JSON: the frame, TTL, every VLAN tag' \
 	'"dst":"10.0.0.2:80","frame":1,"ttl":64,"vlan":101,"vlans":\[100,101\],"flags":"S","seq"' "$out"
-{ pcap 101; record 1.0 "$(ip4 $a $b "$(tcp 1 2 . 5 6 0101050a0000000a00000014)")"; } |{ pcap 101; record 1.0 "$(ip4 $a $b "$(tcp 1 2 . 5 6 0101050a0000000a00000014)")"; } |
+{ pcap 101; record 1.0 "$(ip4 $a $b "$(tcp 1 2 . 5 6 0101050a0000000a00000014)")"; } |
 	bytes >"$tmp/sack.pcap"
-run "$wire" -j -r "$tmp/sack.pcap"
 { pcap 101; record 1.0 "$(ip4 $a $b "$(tcp 1 2 S 5 0 020405b40204023003030300)")"; } |
 	bytes >"$tmp/twice.pcap"
 run "$wire" -j -r "$tmp/twice.pcap"
