@@ -37,8 +37,8 @@ void conv_arm_for(struct talk *t, struct conv *c, uint32_t events)
 /*
  * conv_arm - have epoll wait for what the conversation waits for
  *
- * Level-triggered; so what stays true without being dealt with must not be
- * waited for: EPOLLHUP, once both FINs are there, and everything in a pause.
+ * Not for what stays true: EPOLLHUP, once both FINs are there, and everything
+ * in a pause.
  */
 void conv_arm(struct talk *t, struct conv *c)
 {
@@ -109,11 +109,11 @@ static void conv_take(struct talk *t, struct conv *c, size_t n)
 }
 
 /*
- * conv_broken - a call on the conversation has failed for good
+ * conv_broken - a call on the conversation has failed for good; only -H keeps
+ * the socket
  *
- * Linux keeps what had arrived before an RST, so it is read and counted
- * first.  Where that reading ends in an error, that is the cause.  Ends the
- * conversation; only -H keeps the socket.
+ * Linux keeps what had arrived before an RST, so it is read and counted first.
+ * Where that reading ends in an error, that is the cause.
  */
 static void conv_broken(struct talk *t, struct conv *c, const char *call,
 			int err)
@@ -158,10 +158,10 @@ void conv_eof(struct talk *t, struct conv *c)
 }
 
 /*
- * conv_read - read once.  After the peer's FIN read() gives 0 for ever, and
- * an error (the RST that answered our data, say) shows in SO_ERROR alone.
+ * conv_read - read once; false: the conversation has ended
  *
- * Returns false if the conversation has ended.
+ * After the peer's FIN read() gives 0 for ever, and an error (the RST that
+ * answered our data) shows in SO_ERROR alone.
  */
 static bool conv_read(struct talk *t, struct conv *c)
 {
@@ -185,11 +185,7 @@ static bool conv_read(struct talk *t, struct conv *c)
 	return true;
 }
 
-/*
- * conv_write - send once: the filler of -B, then -m's text, then stdin
- *
- * Returns false if the conversation has ended.
- */
+/* conv_write - send once: -B, then -m, then stdin; false: it has ended */
 static bool conv_write(struct talk *t, struct conv *c)
 {
 	const char *p = t->filler_buf;
@@ -292,9 +288,7 @@ void conv_advance(struct talk *t, struct conv *c)
 	conv_arm(t, c);
 }
 
-/*
- * conv_begin - a connection is there: pause (-P), then talk
- */
+/* conv_begin - a connection is there: pause (-P), then talk */
 void conv_begin(struct talk *t, struct conv *c)
 {
 	t->connections++;
@@ -322,9 +316,7 @@ void conv_add(struct talk *t, struct conv *c, int fd, enum conv_phase phase)
 		t->connecting++;
 }
 
-/*
- * conv_new - a conversation for a socket
- * @phase: CONV_CONNECTING, or CONV_PAUSED before conv_begin()
+/* conv_new - a conversation: CONV_CONNECTING, or CONV_PAUSED for conv_begin()
  */
 struct conv *conv_new(struct talk *t, int fd, enum conv_phase phase)
 {
@@ -338,10 +330,10 @@ struct conv *conv_new(struct talk *t, int fd, enum conv_phase phase)
 
 /*
  * conv_source - fill in the address that the kernel takes towards @peer
- * @local: bound to the wildcard address, with its port
+ * @local: the wildcard address, with a port
  *
- * After a connect() that failed the socket has forgotten it.  A UDP socket
- * asks the routing table without sending anything.
+ * After a connect() that failed the socket has forgotten it.  A UDP socket's
+ * connect() asks the routing table, and sends nothing.
  */
 static void conv_source(struct addr *local, const struct addr *peer)
 {
@@ -361,11 +353,7 @@ static void conv_source(struct addr *local, const struct addr *peer)
 	close(fd);
 }
 
-/*
- * conv_connected - connect() has ended, with @err
- *
- * Ends the conversation if it failed.
- */
+/* conv_connected - connect() has ended, with errno value @err */
 void conv_connected(struct talk *t, struct conv *c, int err)
 {
 	talk_timer_stop(c);
@@ -401,10 +389,10 @@ void conv_step(struct talk *t, struct conv *c, uint32_t events)
 }
 
 /*
- * conv_leave - close() after the pause of -Q, which a signal may have cut short
+ * conv_leave - close() after the pause of -Q
  *
- * Once both FINs are there epoll cannot wait for an error: see conv_arm().  RST
- * in LAST-ACK leaves one in SO_ERROR (tcp_reset()), and close() says nothing.
+ * RST in LAST-ACK leaves an error in SO_ERROR (tcp_reset()), which epoll did
+ * not wait for, and close() does not return.
  */
 static void conv_leave(struct talk *t, struct conv *c)
 {

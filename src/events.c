@@ -8,12 +8,11 @@
 #include <poll.h>
 
 /*
- * talk_out - write to stdout, at most until a signal comes
+ * talk_out - write to stdout; one that is closed, full or stuck is one line,
+ * exit 1
  *
- * A pipe that polls writable takes PIPE_BUF bytes without blocking; so a reader
- * who does not read cannot keep the program from ending on SIGTERM.  After the
- * signal the reader has a second.  A stdout that is closed, full or stuck is
- * one line and exit 1.
+ * A pipe that polls writable takes PIPE_BUF bytes without blocking, so that a
+ * signal ends the program although nobody reads.  After it there is a second.
  */
 void talk_out(const char *p, size_t n)
 {

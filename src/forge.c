@@ -144,9 +144,8 @@ static void print_json(const struct job *j, const char *event,
 	if (s)
 		json_segment(stdout, s, NULL, NULL);
 	if (s && s->data_len) {
-		printf(",\"data\":\"");
-		json_data(stdout, s->data, s->data_len);
-		putchar('"');
+		printf(",\"data\":");
+		json_bytes(stdout, (const char *)s->data, s->data_len);
 	}
 	printf(",\"t\":%.6f", (double)(at_ns - j->start_ns) / 1e9);
 	if (j->sent_ns && strcmp(event, "sent") != 0)

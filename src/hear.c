@@ -74,15 +74,6 @@ void conv_hear(struct talk *t, struct conv *c, const char *p, size_t n)
 	size_t len = strlen(t->hear);
 
 	for (; n && conv_listens(t, c); n--, p++) {
-		/* Most of what comes is not of the text: a hundred MB of it. */
-		if (!c->matched) {
-			const char *first = memchr(p, t->hear[0], n);
-
-			if (!first)
-				return;
-			n -= (size_t)(first - p);
-			p = first;
-		}
 		while (c->matched && t->hear[c->matched] != *p)
 			c->matched = t->border[c->matched - 1];
 		if (t->hear[c->matched] == *p)

@@ -234,28 +234,6 @@ static void ladder_odd(struct ladder *l, const struct segment *s)
 
 /* --- notes -------------------------------------------------------------- */
 
-/* parse_epoch - seconds with at most nine decimals, in nanoseconds */
-static int64_t parse_epoch(const char *s)
-{
-	int64_t ns = 0, unit = 1000000000;
-	const char *p = s;
-
-	for (; *p >= '0' && *p <= '9' && ns <= UINT32_MAX; p++)
-		ns = ns * 10 + (*p - '0');
-	if (p == s || ns > UINT32_MAX)
-		p = "?";
-	else
-		ns *= unit;
-	if (*p == '.')
-		for (p++; *p >= '0' && *p <= '9'; p++)
-			ns += (unit /= 10) * (*p - '0');
-	if (*p)
-		die_usage(
-			"-N wants seconds since the epoch, or since the first segment with a +, not '%s'",
-			s);
-	return ns;
-}
-
 /*
  * parse_note - 'TIME ADDR:PORT TEXT' of the command line, or a usage error
  *
@@ -273,7 +251,11 @@ struct note parse_note(const char *s)
 	if (!*end || !*text || !text[1])
 		die_usage("-N wants 'TIME ADDR:PORT TEXT', not '%s'", s);
 	*end++ = *text++ = '\0';
-	n.ns = parse_epoch(copy);
+	n.ns = decimal_ns(copy, UINT32_MAX);
+	if (n.ns < 0)
+		die_usage(
+			"-N wants seconds since the epoch, or since the first segment with a +, not '%s'",
+			copy);
 	n.end = parse_end("-N", end);
 	n.text = text;
 	for (; *text; text++)

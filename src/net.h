@@ -44,8 +44,7 @@ enum {
 	EXIT_USAGE = 2,
 };
 
-/* The name in messages; main() sets it.  Weak: all files of a program share it.
- */
+/* The name in messages; main() sets it.  Weak: a program's files share it. */
 __attribute__((weak)) const char *prog_name = "rtest";
 
 /* --- errors: one line on stderr, "program: what failed: why" ------------ */
@@ -53,8 +52,7 @@ __attribute__((weak)) const char *prog_name = "rtest";
 /*
  * errno_name - the symbol of an errno value, as "EADDRNOTAVAIL"
  *
- * musl has no strerrorname_np(); so here is a table of every errno that the
- * calls of these programs are documented to give.  Any other value comes back
+ * musl has no strerrorname_np().  A value that is not in the table comes back
  * as its number, in a buffer of the calling thread.
  */
 static inline const char *errno_name(int err)
@@ -142,20 +140,16 @@ die_usage(const char *fmt, ...)
 	exit(EXIT_USAGE);
 }
 
-/*
- * flush_stdout - flush stdout; a full disk or a closed pipe is one line, exit 1
- *
- * An earlier write that failed has left no errno behind.
- */
+/* flush_stdout - a full disk or a closed pipe is one line, exit 1 */
 static inline void flush_stdout(void)
 {
+	/* An earlier write that failed has left no errno behind. */
 	int err = fflush(stdout) ? errno : ferror(stdout) ? EIO : 0;
 
 	if (!err)
 		return;
 	warn_errno(err, "write to standard output");
-	/* exit() would flush, and fail, once more. */
-	_exit(EXIT_REFUSED);
+	_exit(EXIT_REFUSED); /* exit() would flush once more */
 }
 
 /* --- numbers ------------------------------------------------------------ */
@@ -329,10 +323,9 @@ static inline int parse_options(int argc, char **argv, const struct opt *opts,
 
 /*
  * open_standard_fds - open descriptors 0, 1 and 2 where the caller closed them,
- * so that no socket becomes standard output
+ * so that no socket becomes standard output; whether stdin was closed
  *
- * Each is opened the wrong way round: reading, or writing, fails with EBADF as
- * it would have without.  Returns whether standard input was closed.
+ * Each is opened the wrong way round: reading, or writing, fails with EBADF.
  */
 static inline bool open_standard_fds(void)
 {
@@ -386,24 +379,21 @@ struct addr {
 #define ADDR_STRLEN (INET6_ADDRSTRLEN + 32) /* "[address%zone]:port" */
 
 /*
- * parse_addr - an address or a host name with a port
+ * parse_addr - an address or a host name (NULL: 0.0.0.0) with a port, or a
+ * usage error
  * @what: the operand's name, for the message
- * @host: an address or a name; NULL means the IPv4 wildcard
- * @port: in host order, 0 lets the kernel pick
- *
- * An address that does not parse and a name that does not resolve are usage
- * errors.
  */
 static inline struct addr parse_addr(const char *what, const char *host,
 				     in_port_t port)
 {
-	struct addrinfo hints = {.ai_socktype = SOCK_STREAM}, *res;
+	struct addrinfo hints = {.ai_socktype = SOCK_STREAM,
+				 .ai_flags = AI_NUMERICSERV};
+	struct addrinfo *res;
 	struct addr a = {.len = 0};
 	char service[8];
 	int err;
 
 	snprintf(service, sizeof(service), "%u", (unsigned int)port);
-	hints.ai_flags = AI_NUMERICSERV;
 	err = getaddrinfo(host ? host : "0.0.0.0", service, &hints, &res);
 	if (err)
 		die_usage("%s: cannot use '%s' as an address: %s", what, host,
@@ -490,12 +480,7 @@ static inline const char *addr_str(const struct addr *a, char *buf)
 	return buf;
 }
 
-/*
- * local_addr, peer_addr - the ends of a socket as the kernel has them
- *
- * Return false and leave errno when the kernel refuses (a peer that is gone:
- * ENOTCONN).
- */
+/* local_addr, peer_addr - the ends of a socket; false with errno */
 static inline bool local_addr(int fd, struct addr *a)
 {
 	a->len = sizeof(a->ss);
@@ -508,23 +493,7 @@ static inline bool peer_addr(int fd, struct addr *a)
 	return !getpeername(fd, &a->sa, &a->len);
 }
 
-/* close_keep - close(fd) and keep errno, so that the caller's cause survives */
-static inline void close_keep(int fd)
-{
-	int err = errno;
-
-	close(fd);
-	errno = err;
-}
-
-/* --- JSON --------------------------------------------------------------- */
-
-/*
- * json_bytes - write @n bytes as a JSON string with its quotes
- *
- * Bytes outside printable ASCII become \u00XX, so that any input makes a
- * valid line.
- */
+/* json_bytes - a JSON string; what is not printable ASCII becomes \u00XX */
 static inline void json_bytes(FILE *f, const char *p, size_t n)
 {
 	putc('"', f);

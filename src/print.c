@@ -424,14 +424,3 @@ void json_packet(FILE *f, const char *event, const struct segment *s,
 		json_string(f, s->note);
 	}
 }
-
-/* json_data - bytes as a JSON string, each one character */
-void json_data(FILE *f, const uint8_t *p, size_t n)
-{
-	for (size_t i = 0; i < n; i++)
-		if (p[i] < 0x20 || p[i] > 0x7e)
-			fprintf(f, "\\u%04x", p[i]);
-		else
-			fprintf(f, p[i] == '"' || p[i] == '\\' ? "\\%c" : "%c",
-				p[i]);
-}

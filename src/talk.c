@@ -24,10 +24,9 @@ static void tell_option(const char *word, uint32_t value, bool is_range)
 }
 
 /*
- * talk_setsockopt - set an option, read it back, print both with -v
+ * talk_setsockopt - set an option, read it back, print both with -v; false
+ * after the error line
  * @value: for SO_LINGER the seconds
- *
- * The kernel may have changed it.  Returns false after the error line.
  */
 bool talk_setsockopt(struct talk *t, int fd, int level, int opt,
 		     const char *name, uint32_t value)
@@ -56,10 +55,8 @@ bool talk_setsockopt(struct talk *t, int fd, int level, int opt,
 }
 
 /*
- * talk_socket - a TCP socket with what -A, -T and -L ask for
- *
- * An accepted socket inherits these three from its listener.  Returns -1
- * after the error line.
+ * talk_socket - a TCP socket with the options of -A, -T and -L, which accepted
+ * sockets inherit; -1 after the error line
  */
 int talk_socket(struct talk *t, int family)
 {
@@ -82,10 +79,8 @@ int talk_socket(struct talk *t, int family)
 }
 
 /*
- * talk_bind - bind() and tell where to
- * @local: the address asked for; the one that the kernel gave comes back
- *
- * Returns false after the error line.
+ * talk_bind - bind() and tell where to; false after the error line
+ * @local: the address asked for; becomes the one that the kernel gave
  */
 bool talk_bind(struct talk *t, int fd, struct addr *local)
 {
@@ -129,10 +124,9 @@ void talk_timer_stop(struct conv *c)
 }
 
 /*
- * talk_timer_start - begin the pause of a kind, if there is one
+ * talk_timer_start - begin the pause of a kind; false: there is none
  *
- * All pauses of a kind have the same length, so that each ring is in order
- * of time without being sorted.  Returns whether there is a pause.
+ * All of a kind are of the same length, so each ring is in order of time.
  */
 bool talk_timer_start(struct talk *t, struct conv *c, enum conv_timer kind)
 {
@@ -157,11 +151,7 @@ static struct conv *newest(struct talk *t)
 	return c->phase == CONV_TALKING && c->said ? c : NULL;
 }
 
-/*
- * pass_stdin - read stdin for the newest conversation
- *
- * The end of stdin counts for all conversations, also for those to come.
- */
+/* pass_stdin - read stdin for the newest conversation; its end is for all */
 static void pass_stdin(struct talk *t, struct conv *c)
 {
 	ssize_t n = read(STDIN_FILENO, t->stdin_buf, sizeof(t->stdin_buf));
@@ -333,11 +323,7 @@ void talk_setup(struct talk *t)
 	sigaction(SIGPIPE, &act, NULL);
 }
 
-/*
- * talk_end - close what is open, oldest first, and tell the end
- *
- * Returns the exit code.
- */
+/* talk_end - close what is open, oldest first; returns the exit code */
 int talk_end(struct talk *t)
 {
 	struct conv_link *l, *next;

@@ -33,8 +33,7 @@ struct wire {
 	struct conns *conns;
 	struct ladder *ladder;
 	struct writer *writer;
-	bool writing;  /* the file of -w is open */
-	uint32_t base; /* live: where IP begins */
+	bool writing; /* the file of -w is open */
 	int64_t seen, others, tunnelled;
 	int64_t t0; /* the time of the first packet shown */
 };
@@ -77,13 +76,11 @@ static bool take_packet(void *to, const struct packet *pkt)
 	struct wire *w = to;
 	struct segment s;
 
-	if (!w->writing || w->read || !kernel_judged(pkt, w->base)) {
-		parse_packet(pkt, &s);
-		w->others += s.kind == NOT_TCP;
-		w->tunnelled += s.tunnel && s.kind == NOT_TCP;
-		if (!wanted(&w->filter, &s))
-			return true;
-	}
+	parse_packet(pkt, &s);
+	w->others += s.kind == NOT_TCP;
+	w->tunnelled += s.tunnel && s.kind == NOT_TCP;
+	if (!wanted(&w->filter, &s))
+		return true;
 	w->seen++;
 	if (!w->write) {
 		show_segment(w, &s);
@@ -176,7 +173,6 @@ static int run_live(struct wire *w)
 			     10);
 	else
 		capture_open(&c, &w->filter, (size_t)w->ring << 20, 512, 2);
-	w->base = c.base;
 	if (w->write && !writer_open(w->writer, w->write, c.link, w->snaplen))
 		return EXIT_REFUSED;
 	w->writing = w->write;
