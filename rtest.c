@@ -399,9 +399,7 @@ static bool run_connection(struct rtest *t)
  */
 static bool stopped(const struct rtest *t)
 {
-	const struct timespec interval = {
-		.tv_sec = (time_t)(t->interval / 1000000000),
-		.tv_nsec = (long)(t->interval % 1000000000)};
+	const struct timespec interval = timespec_of(t->interval);
 
 	return sigtimedwait(&t->stop, NULL, &interval) > 0;
 }

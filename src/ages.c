@@ -97,7 +97,7 @@ static void try_again(const struct client *cl, int listener,
 		      const struct aged *a)
 {
 	int64_t due = a->closed + a->age, begin, end;
-	struct timespec ts = {due / 1000000000, due % 1000000000};
+	struct timespec ts = timespec_of(due);
 	int fd = range_socket(cl), err = 0;
 	char text[ADDR_STRLEN];
 

@@ -1,10 +1,5 @@
 // SPDX-License-Identifier: MIT
-/*
- * bulk.c - client --bulk: both ends of a million connections
- *
- * Both are in one process and in one thread.  So there is nobody to wait for,
- * and no memory but the descriptors of -H grows with their number.
- */
+/* bulk.c - client --bulk: both ends of a million connections, in one thread */
 #include "modes.h"
 
 #include <poll.h>
@@ -22,10 +17,8 @@ struct bulk {
 	int64_t made;
 	int64_t start, tell_at;
 	bool tty, told;
-	bool ending; /* the signal has come: it ends no wait any more */
+	bool ending; /* a signal ends no wait any more */
 };
-
-/* --- the clients' ends ---------------------------------------------------- */
 
 /* set_ports - of -R, else those that the kernel picks from */
 static void set_ports(struct bulk *b)
@@ -93,10 +86,8 @@ static void set_addresses(struct bulk *b)
 }
 
 /*
- * local_end - the local address and port of the connection number @i
- *
- * All ports of an address, then those of the next: so a port's chain in the
- * kernel's table of bound ports stays short.
+ * local_end - the local address and port of the connection number @i: all ports
+ * of an address, then those of the next
  */
 static const struct addr *local_end(struct bulk *b, int64_t i)
 {
@@ -126,11 +117,8 @@ static void check_count(const struct bulk *b)
 	check_room(t->count, t->hold);
 }
 
-/* --- a connection --------------------------------------------------------- */
-
 /*
- * wait_for - wait until one of two sockets can be read
- * @other: -1 for none; waits for an error of it only
+ * wait_for - wait until @fd can be read, or @other (-1: none) has an error
  * @until: the deadline by now_ns(); -1: none
  *
  * Rare: on loopback a segment has arrived when the call that sent it is over.
@@ -142,15 +130,9 @@ static int wait_for(const struct bulk *b, int fd, int other, int64_t until)
 		{.fd = b->ending ? -1 : talk_wake, .events = POLLIN},
 		{.fd = fd, .events = POLLIN},
 		{.fd = other}};
-	struct timespec ts = {0, 0};
-	int64_t left = until - now_ns();
-	int n;
+	struct timespec ts = timespec_of(until - now_ns());
+	int n = ppoll(fds, 3, until < 0 ? NULL : &ts, NULL);
 
-	if (left > 0) {
-		ts.tv_sec = (time_t)(left / 1000000000);
-		ts.tv_nsec = (long)(left % 1000000000);
-	}
-	n = ppoll(fds, 3, until < 0 ? NULL : &ts, NULL);
 	if (n < 0)
 		return errno == EINTR ? 0 : errno; /* talk_wake is readable */
 	if (fds[0].revents)
@@ -159,11 +141,10 @@ static int wait_for(const struct bulk *b, int fd, int other, int64_t until)
 }
 
 /*
- * accept_from - the server's end of the connection that @fd has begun
+ * accept_from - the server's end of the connection that @fd has begun; -1
+ * after the error line, or on a signal
  *
- * When there is one to accept, @fd has been answered: connect() has succeeded.
- * Others who come to the listener are sent away.  Returns -1 after the error
- * line, or on a signal.
+ * Connections from other addresses are closed.
  */
 static int accept_from(struct bulk *b, int fd, const struct addr *local)
 {
@@ -284,13 +265,7 @@ static bool make_one(struct bulk *b)
 	return true;
 }
 
-/* --- what is reported ----------------------------------------------------- */
-
-/*
- * progress - how many are made: on a terminal, and each second with -j
- *
- * The line ends at its own start, so that an error message overwrites it.
- */
+/* progress - how many are made: on a terminal, and each second with -j */
 static void progress(struct bulk *b)
 {
 	struct talk *t = &b->cl->talk;
@@ -307,6 +282,7 @@ static void progress(struct bulk *b)
 		snprintf(text, sizeof(text),
 			 "%s: %" PRId64 "%s connections, %.0f/s", prog_name,
 			 b->made, of, rate);
+		/* So that an error message overwrites it. */
 		fprintf(stderr, "%-72s\r", text);
 		b->told = true;
 	}
@@ -354,8 +330,6 @@ static void report_stopped(const struct bulk *b)
 	b->cl->talk.status = EXIT_REFUSED;
 }
 
-/* --- all of them ---------------------------------------------------------- */
-
 /* listen_first - the server's end; on failure one line, exit 1 */
 static void listen_first(struct bulk *b)
 {
@@ -400,10 +374,7 @@ int bulk(struct client *cl)
 		if (!b.fds)
 			die_errno("memory for the descriptors");
 	}
-	/*
-	 * Loopback hands segments over through a queue of the sender's CPU
-	 * (enqueue_to_backlog()); on two CPUs they could overtake one another.
-	 */
+	/* From two CPUs' queues segments would overtake one another. */
 	stay_on_cpu();
 	b.start = now_ns();
 	b.tell_at = b.start + 200000000;

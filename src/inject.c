@@ -265,19 +265,14 @@ bool next_answer(const struct route *r, int fd, int64_t deadline,
 
 	while (!interrupted) {
 		int64_t left = deadline - now_ns();
-		struct timespec ts;
-		int n;
+		struct timespec ts = timespec_of(left);
+		int n = ppoll(&p, 1, &ts, unblocked);
 
-		if (left < 0)
-			left = 0;
-		ts.tv_sec = (time_t)(left / 1000000000);
-		ts.tv_nsec = (long)(left % 1000000000);
-		n = ppoll(&p, 1, &ts, unblocked);
 		if (n < 0 && errno != EINTR)
 			die_errno("wait for the answer");
 		if (n > 0 && receive(r, fd, s))
 			return true;
-		if (n == 0 || (n > 0 && !left))
+		if (n == 0 || (n > 0 && left <= 0))
 			return false;
 	}
 	return false;

@@ -363,6 +363,13 @@ static inline int64_t now_ns(void)
 	return (int64_t)ts.tv_sec * 1000000000 + ts.tv_nsec;
 }
 
+/* timespec_of - nanoseconds for the kernel; below 0 they are 0 */
+static inline struct timespec timespec_of(int64_t ns)
+{
+	return (struct timespec){.tv_sec = ns > 0 ? ns / 1000000000 : 0,
+				 .tv_nsec = ns > 0 ? ns % 1000000000 : 0};
+}
+
 /* --- addresses ---------------------------------------------------------- */
 
 /* An IPv4 or IPv6 address with its port, and its length for the kernel. */

@@ -183,8 +183,6 @@ static void pass_stdin(struct talk *t, struct conv *c)
 static struct timespec *time_left(struct talk *t, int64_t until,
 				  struct timespec *ts)
 {
-	int64_t now = now_ns();
-
 	for (int k = 0; k < CONV_TIMERS; k++) {
 		struct conv_link *l = t->timers[k].next;
 
@@ -194,9 +192,7 @@ static struct timespec *time_left(struct talk *t, int64_t until,
 	}
 	if (until < 0)
 		return NULL;
-	now = until > now ? until - now : 0;
-	ts->tv_sec = now / 1000000000;
-	ts->tv_nsec = now % 1000000000;
+	*ts = timespec_of(until - now_ns());
 	return ts;
 }
 

@@ -134,8 +134,7 @@ static int live_loop(struct wire *w, struct capture *c, int64_t end,
 								: EXIT_REFUSED;
 		if (c->down && left > ask_again)
 			left = ask_again;
-		ts.tv_sec = left / 1000000000;
-		ts.tv_nsec = left % 1000000000;
+		ts = timespec_of(left);
 		n = ppoll(&p, 1, left == INT64_MAX ? NULL : &ts, unblocked);
 		if (n < 0 && errno != EINTR)
 			die_errno("wait for segments");
