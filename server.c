@@ -8,7 +8,6 @@
  * connections; src/conversation.h says where the parts of one are.
  */
 #include "src/conversation.h"
-#include "src/relay.h"
 
 static const char help[] =
 	"usage: server [options] [ADDR] PORT\n"

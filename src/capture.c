@@ -174,29 +174,30 @@ static void map_ring(struct capture *c, size_t bytes, uint32_t snaplen,
 }
 
 /*
- * capture_open - capture on @c->ifname from the moment that this returns
+ * capture_open - capture on @c->ifname from the moment that this returns, or
+ * end the program
  * @bytes: size of the ring
  * @snaplen: so much of each packet
  * @retire_ms: a packet waits in the ring for twice that at most
- *
- * Ends the program with one line when the system refuses.
  */
 void capture_open(struct capture *c, const struct filter *f, size_t bytes,
 		  uint32_t snaplen, unsigned int retire_ms)
 {
 	struct sockaddr_ll ll = {.sll_family = AF_PACKET,
 				 .sll_protocol = htons(0x0003)}; /* ETH_P_ALL */
-	int type, one = 1;
+	int type = ARPHRD_VOID, one = 1;
 	uint8_t mac[6];
 
 	c->fd = need_socket(AF_PACKET, SOCK_RAW, 0, "packet");
-	c->ifindex = interface_of(c->fd, c->ifname, &type, mac);
-	if (c->ifindex < 0)
-		die_errno("%s (see 'ip link')", c->ifname);
-	c->base = type == ARPHRD_ETHER || type == ARPHRD_LOOPBACK ? ETH_LEN : 0;
+	if (c->ifname) {
+		c->ifindex = interface_of(c->fd, c->ifname, &type, mac);
+		if (c->ifindex < 0)
+			die_errno("%s (see 'ip link')", c->ifname);
+	}
+	if (type == ARPHRD_ETHER || type == ARPHRD_LOOPBACK)
+		c->base = ETH_LEN;
 	c->link = c->base ? LINK_ETHERNET : LINK_RAW;
-	if (!c->base) { /* a tunnel and the like: let the kernel take the
-			   link header off */
+	if (!c->base) { /* let the kernel take the link header off */
 		close(c->fd);
 		c->fd = need_socket(AF_PACKET, SOCK_DGRAM, 0, "packet");
 	}
@@ -208,16 +209,18 @@ void capture_open(struct capture *c, const struct filter *f, size_t bytes,
 	map_ring(c, bytes, snaplen, retire_ms);
 	ll.sll_ifindex = c->ifindex;
 	if (bind(c->fd, (struct sockaddr *)&ll, sizeof(ll)))
-		die_errno("capture on %s", c->ifname);
+		die_errno("capture on %s",
+			  c->ifname ? c->ifname : "all interfaces");
 }
 
 /*
- * capture_take - hand over the packets of the blocks that are ready
- * @more: set to false when @take has enough
+ * capture_take - hand over the packets of the blocks that are ready, one round
+ * of the ring at most; @more: set to false when @take has enough
  *
- * Returns how many packets that were.  Comes back after one round of the ring.
+ * Returns how many packets that were.
  */
-uint64_t capture_take(struct capture *c, take_fn *take, void *to, bool *more)
+static uint64_t capture_take(struct capture *c, take_fn *take, void *to,
+			     bool *more)
 {
 	uint64_t before = c->taken;
 
@@ -251,6 +254,8 @@ uint64_t capture_take(struct capture *c, take_fn *take, void *to, bool *more)
 		__atomic_store_n(&b->status, 0, __ATOMIC_RELEASE);
 		c->next = c->next + 1 == c->blocks ? 0 : c->next + 1;
 	}
+	if (c->taken != before)
+		take(to, NULL);
 	return c->taken - before;
 }
 
@@ -270,10 +275,9 @@ void capture_stats(struct capture *c)
  * capture_drain - take what the kernel had taken in when the capture was told
  * to stop, also what still waits in a block that has not been handed over
  *
- * A segment that was received before wire is stopped is in its output.  Returns
- * false when the ring does not give all within 20 s.
+ * Returns false when the ring does not give all within 20 s.
  */
-bool capture_drain(struct capture *c, take_fn *take, void *to)
+static bool capture_drain(struct capture *c, take_fn *take, void *to)
 {
 	struct pollfd p = {.fd = c->fd, .events = POLLIN};
 	int64_t deadline = now_ns() + INT64_C(20000000000);
@@ -286,10 +290,9 @@ bool capture_drain(struct capture *c, take_fn *take, void *to)
 
 		if (!n && now_ns() > deadline) {
 			fprintf(stderr,
-				"%s: %s: %llu segments stayed in the ring [ETIMEDOUT]\n",
-				prog_name, c->ifname,
-				(unsigned long long)(c->packets - c->drops -
-						     c->taken));
+				"%s: %" PRIu64
+				" segments stayed in the ring [ETIMEDOUT]\n",
+				prog_name, c->packets - c->drops - c->taken);
 			return false;
 		}
 		if (!n)
@@ -299,13 +302,13 @@ bool capture_drain(struct capture *c, take_fn *take, void *to)
 }
 
 /*
- * capture_gone - whether the interface is gone for good; only down is no
- * reason to stop, for what follows when it is up again is wanted too
+ * capture_gone - whether the interface is gone for good; one that is down is
+ * waited for
  *
  * The kernel reports an interface that goes down, but not its end after that
  * (packet_notifier()).  So this must be asked again while c->down.
  */
-bool capture_gone(struct capture *c)
+static bool capture_gone(struct capture *c)
 {
 	int err = socket_error(c->fd);
 	struct ifreq ifr;
@@ -326,4 +329,42 @@ bool capture_gone(struct capture *c)
 			prog_name, c->ifname);
 	c->down = !(ifr.ifr_flags & IFF_UP);
 	return false;
+}
+
+/*
+ * capture_run - take packets until @take has enough, at @end by now_ns() (0:
+ * none), or after a signal
+ * @unblocked: the signals that end it; see catch_signals()
+ *
+ * Returns false when the interface has gone, or packets stayed in the ring.
+ */
+bool capture_run(struct capture *c, take_fn *take, void *to, int64_t end,
+		 const sigset_t *unblocked)
+{
+	const int64_t ask_again = 100000000; /* while the interface is down */
+	struct pollfd p = {.fd = c->fd, .events = POLLIN};
+	bool more = true;
+
+	for (;;) {
+		int64_t left = end ? end - now_ns() : INT64_MAX;
+		struct timespec ts;
+		int n;
+
+		capture_take(c, take, to, &more);
+		if (!more)
+			return true;
+		if (interrupted || left <= 0)
+			return capture_drain(c, take, to);
+		if (c->down && left > ask_again)
+			left = ask_again;
+		ts = timespec_of(left);
+		n = ppoll(&p, 1, left == INT64_MAX ? NULL : &ts, unblocked);
+		if (n < 0 && errno != EINTR)
+			die_errno("wait for segments");
+		if (((n > 0 && p.revents & POLLERR) || (!n && c->down)) &&
+		    capture_gone(c)) {
+			capture_drain(c, take, to);
+			return false;
+		}
+	}
 }

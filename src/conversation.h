@@ -6,6 +6,7 @@
  *
  *	conversation.c	one connection: say, hear, half close, close
  *	hear.c		what it waits to hear
+ *	relay.c		server -F: each is joined to one that the relay makes
  *	events.c	what is told of it: -j, -v, errors
  *	talk.c		sockets, timers, stdin, and the loop over all of them;
  *the options that server and client share
@@ -169,6 +170,21 @@ static inline void ring_del(struct conv_link *l)
 	l->prev->next = l->next;
 	l->next->prev = l->prev;
 }
+
+/* relay.c: server -F */
+struct leg;
+
+struct relay {
+	struct talk *talk;
+	struct addr target;  /* of -F */
+	bool close_inner;    /* -C */
+	struct leg *dropped; /* legs to be freed: see relay_drop() */
+};
+
+void relay_accepted(struct relay *r, int fd, const struct addr *local,
+		    const struct addr *peer);
+void relay_sweep(struct relay *r);
+void relay_step(struct talk *t, struct conv *c, uint32_t events);
 
 /* The options that server and client share: for their tables and their help. */
 #define TALK_OPTIONS(t)                                                     \

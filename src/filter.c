@@ -3,7 +3,7 @@
  * filter.c - which segments are wanted: by their ports as classic BPF, so that
  * the kernel copies few others, and for good in wanted()
  */
-#include "filter.h"
+#include "capture.h"
 #include "print.h"
 
 #include <netpacket/packet.h>

@@ -11,7 +11,6 @@
  * Here: the options, and what is printed.  segment.c builds the bytes,
  * inject.c sends them and takes the answers.
  */
-#include "capture.h"
 #include "inject.h"
 #include "print.h"
 
@@ -37,7 +36,7 @@ struct job {
 	/* its answer */
 	int64_t answer_ns, listen_ns; /* -r, -l; -1: not given */
 	bool json, verbose;
-	int64_t count;
+	int64_t count, seen;
 
 	int64_t start_ns, sent_ns;
 };
@@ -166,21 +165,39 @@ static void print_event(const struct job *j, const char *event,
 	flush_stdout();
 }
 
-/* show_answers - print up to the job's count of answers, or silence */
-static void show_answers(const struct job *j, int fd, const sigset_t *unblocked)
+/* take_answer - print a segment from DST to SRC; a take_fn */
+static bool take_answer(void *to, const struct packet *pkt)
 {
-	int64_t wait = j->answer_ns >= 0 ? j->answer_ns : j->listen_ns;
-	int64_t deadline = now_ns() + wait, seen = 0;
+	struct job *j = to;
 	struct segment s;
 
-	for (; seen < j->count &&
-	       next_answer(&j->route, fd, deadline, unblocked, &s);
-	     seen++)
-		print_event(j, "answer", &s, s.ns);
-	if (seen < j->count)
-		check_lost(fd);
+	if (!pkt || parse_packet(pkt, &s) != SEGMENT ||
+	    !wanted(&j->route.answers, &s))
+		return true;
+	print_event(j, "answer", &s, arrival_ns(pkt->ns));
+	return ++j->seen < j->count;
+}
+
+/*
+ * show_answers - print up to the job's count of answers, or silence; answers
+ * that were lost are exit 1
+ */
+static void show_answers(struct job *j, struct capture *c,
+			 const sigset_t *unblocked)
+{
+	int64_t wait = j->answer_ns >= 0 ? j->answer_ns : j->listen_ns;
+
+	if (!capture_run(c, take_answer, j, now_ns() + wait, unblocked))
+		exit(EXIT_REFUSED);
+	capture_stats(c);
+	if (c->drops && j->seen < j->count) {
+		warn_errno(ENOBUFS,
+			   "receive the answers: %" PRIu64 " were lost",
+			   c->drops);
+		exit(EXIT_REFUSED);
+	}
 	/* A wait cut short by a signal has not observed silence. */
-	if (!seen && !interrupted)
+	if (!j->seen && !interrupted)
 		print_event(j, "silence", NULL, now_ns());
 }
 
@@ -426,7 +443,7 @@ int main(int argc, char **argv)
 	};
 	uint8_t *frame = NULL;
 	sigset_t unblocked;
-	int answers = -1;
+	struct capture answers = {.fd = -1};
 	size_t len = 0;
 	bool sends;
 
@@ -441,7 +458,7 @@ int main(int argc, char **argv)
 		find_iface(&j.route, sends);
 	/* The capture comes first, so that no answer is missed. */
 	if (!sends || j.answer_ns >= 0)
-		answers = open_answers(&j.route);
+		answers_open(&j.route, &answers);
 	if (sends) {
 		/* On loopback the answer is there before sendto() returns. */
 		j.sent_ns = now_ns();
@@ -451,8 +468,8 @@ int main(int argc, char **argv)
 	} else if (j.verbose) {
 		fputs("forge: listening\n", stderr);
 	}
-	if (answers >= 0)
-		show_answers(&j, answers, &unblocked);
+	if (answers.fd >= 0)
+		show_answers(&j, &answers, &unblocked);
 	free(frame);
 	return EXIT_DONE;
 }

@@ -5,9 +5,6 @@
 
 #include "segment.h"
 
-/* The largest packet that a file may hold (libpcap: MAXIMUM_SNAPLEN). */
-#define SNAPLEN_MAX 262144
-
 /* An interface of a pcapng section. */
 struct interface {
 	uint32_t link, snaplen;

@@ -7,7 +7,7 @@
  * does a FIN.  With -x the relay can be the one that closes first, on either
  * leg.
  */
-#include "relay.h"
+#include "conversation.h"
 
 struct leg {
 	struct conv conv; /* first: it is what rings, epoll and free() know */

@@ -1,16 +1,14 @@
 // SPDX-License-Identifier: MIT
 /*
- * room.c - is there room for so many connections?  What client --bulk asks
- * before the start, because the kernel would not say it: it closes without a
- * TIME-WAIT, drops SYNs, or ends some process.
+ * room.c - is there room for the connections of client --bulk?  Without, the
+ * kernel closes without a TIME-WAIT, drops SYNs, or ends some process.
  */
 #include "modes.h"
 
 /*
- * What a connection that has been closed, or is held, costs the kernel.
- * Estimates from the slab counters of Linux 6.18: a timewait socket is 256
- * bytes, its port's bind buckets 150 more; a pair of sockets with their inodes
- * and files is less than 8 KiB.
+ * The kernel's memory for a connection that was closed, and for one that is
+ * held: estimates from the slab counters of Linux 6.18 (a timewait socket has
+ * 256 bytes, its port's bind buckets 150).
  */
 #define TIME_WAIT_BYTES 512
 #define PAIR_BYTES	8192
@@ -57,11 +55,10 @@ bool conntrack(int64_t *now, int64_t *max)
 }
 
 /*
- * check_conntrack - that many connections can be tracked, if they are
+ * check_conntrack - that many connections can be tracked, where any are
  *
- * Whether a rule wants that does not show before the first connection; but
- * where some are tracked, ours will be.  One takes an entry, which outlives it
- * by 10 s or 120 s; without room its SYN is dropped (nf_conntrack_alloc()).
+ * An entry outlives its connection by 10 s or 120 s; without room for one the
+ * SYN is dropped (nf_conntrack_alloc()).
  */
 static void check_conntrack(int64_t count)
 {
@@ -76,10 +73,8 @@ static void check_conntrack(int64_t count)
 }
 
 /*
- * check_buckets - that many TIME-WAITs may be alive
- *
- * With tcp_max_tw_buckets of them there is no more (inet_twsk_alloc()): the
- * connection is closed without.
+ * check_buckets - that many TIME-WAITs may be alive: with tcp_max_tw_buckets
+ * of them a connection is closed without (inet_twsk_alloc())
  */
 static void check_buckets(int64_t count)
 {
@@ -95,11 +90,7 @@ static void check_buckets(int64_t count)
 		       now + count + count / 10);
 }
 
-/*
- * check_memory - that many connections, of @each bytes
- *
- * Out of memory, the kernel ends some process, not always this one.
- */
+/* check_memory - that there is memory for them, @each bytes for one */
 static void check_memory(int64_t count, int64_t each)
 {
 	int64_t kb;

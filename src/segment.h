@@ -64,6 +64,9 @@ enum ethertype {
 	ETHER_QINQ_OLD = 0x9100,
 };
 
+/* The most of a packet that is kept (libpcap: MAXIMUM_SNAPLEN). */
+#define SNAPLEN_MAX 262144
+
 enum {
 	ETH_LEN = 14,
 	IP4_LEN = 20,

@@ -14,7 +14,6 @@
 
 #include <fcntl.h>
 #include <getopt.h>
-#include <poll.h>
 
 /* The options, and what is under way. */
 struct wire {
@@ -70,12 +69,25 @@ static void show_segment(struct wire *w, const struct segment *s)
 		      w->look.absolute ? NULL : rx);
 }
 
+/* flush - let out what was made so far */
+static void flush(struct wire *w)
+{
+	if (w->writing && !writer_flush(w->writer))
+		exit(EXIT_REFUSED);
+	if (!w->write)
+		flush_stdout();
+}
+
 /* take_packet - show or write a packet, if it is wanted; a take_fn */
 static bool take_packet(void *to, const struct packet *pkt)
 {
 	struct wire *w = to;
 	struct segment s;
 
+	if (!pkt) {
+		flush(w);
+		return true;
+	}
 	parse_packet(pkt, &s);
 	w->others += s.kind == NOT_TCP;
 	w->tunnelled += s.tunnel && s.kind == NOT_TCP;
@@ -95,56 +107,7 @@ static bool take_packet(void *to, const struct packet *pkt)
 	return !w->count || w->seen < w->count;
 }
 
-/* flush - let out what was made so far */
-static void flush(struct wire *w)
-{
-	if (w->writing && !writer_flush(w->writer))
-		exit(EXIT_REFUSED);
-	if (!w->write)
-		flush_stdout();
-}
-
 /* --- live --------------------------------------------------------------- */
-
-/*
- * live_loop - capture until something ends it
- * @end: the deadline of -t on now_ns()'s clock, 0: none
- *
- * Returns the exit code.
- */
-static int live_loop(struct wire *w, struct capture *c, int64_t end,
-		     const sigset_t *unblocked)
-{
-	const int64_t ask_again = 100000000; /* while the interface is down */
-	struct pollfd p = {.fd = c->fd, .events = POLLIN};
-	bool more = true;
-
-	for (;;) {
-		uint64_t taken = capture_take(c, take_packet, w, &more);
-		int64_t left = end ? end - now_ns() : INT64_MAX;
-		struct timespec ts;
-		int n;
-
-		if (taken)
-			flush(w);
-		if (!more)
-			return EXIT_DONE;
-		if (interrupted || left <= 0)
-			return capture_drain(c, take_packet, w) ? EXIT_DONE
-								: EXIT_REFUSED;
-		if (c->down && left > ask_again)
-			left = ask_again;
-		ts = timespec_of(left);
-		n = ppoll(&p, 1, left == INT64_MAX ? NULL : &ts, unblocked);
-		if (n < 0 && errno != EINTR)
-			die_errno("wait for segments");
-		if (((n > 0 && p.revents & POLLERR) || (!n && c->down)) &&
-		    capture_gone(c)) {
-			capture_drain(c, take_packet, w);
-			return EXIT_REFUSED;
-		}
-	}
-}
 
 /* ready - say that from now on every segment is seen */
 static void ready(const struct wire *w)
@@ -178,7 +141,8 @@ static int run_live(struct wire *w)
 	if (w->seconds >= 0)
 		end = now_ns() + w->seconds;
 	ready(w);
-	code = live_loop(w, &c, end, &unblocked);
+	code = capture_run(&c, take_packet, w, end, &unblocked) ? EXIT_DONE
+								: EXIT_REFUSED;
 	if (w->ladder)
 		ladder_finish(w->ladder);
 	flush(w);
