@@ -386,17 +386,18 @@ struct addr {
 #define ADDR_STRLEN (INET6_ADDRSTRLEN + 32) /* "[address%zone]:port" */
 
 /*
- * parse_addr - an address or a host name (NULL: 0.0.0.0) with a port, or a
- * usage error
+ * resolve - an address or a host name (NULL: 0.0.0.0) with a port, or a usage
+ * error
  * @what: the operand's name, for the message
+ * @flags: AI_NUMERICHOST: no names
  */
-static inline struct addr parse_addr(const char *what, const char *host,
-				     in_port_t port)
+static inline struct addr resolve(const char *what, const char *host,
+				  in_port_t port, int flags)
 {
 	struct addrinfo hints = {.ai_socktype = SOCK_STREAM,
-				 .ai_flags = AI_NUMERICSERV};
-	struct addrinfo *res;
+				 .ai_flags = flags | AI_NUMERICSERV};
 	struct addr a = {.len = 0};
+	struct addrinfo *res;
 	char service[8];
 	int err;
 
@@ -410,6 +411,12 @@ static inline struct addr parse_addr(const char *what, const char *host,
 	a.len = res->ai_addrlen;
 	freeaddrinfo(res);
 	return a;
+}
+
+static inline struct addr parse_addr(const char *what, const char *host,
+				     in_port_t port)
+{
+	return resolve(what, host, port, 0);
 }
 
 /*

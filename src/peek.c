@@ -145,14 +145,12 @@ static void parse(struct question *q, int argc, char **argv)
 
 static const char *row_state(const struct row *r)
 {
-	switch (r->kind.state) {
-	case STATE_NEW_SYN_RECV:
-		return state_name(STATE_SYN_RECV);
-	case STATE_BOUND:
-		return "BOUND";
-	}
+	int state = r->kind.state;
+
 	/* A bound socket's own state is CLOSE. */
-	return r->kind.state == TCP_CLOSE ? "BOUND" : state_name(r->kind.state);
+	if (state == STATE_BOUND || state == TCP_CLOSE)
+		return "BOUND";
+	return state_name(state == STATE_NEW_SYN_RECV ? TCP_SYN_RECV : state);
 }
 
 /* end_str - as addr_str() prints it; not by getnameinfo(), which is slow */

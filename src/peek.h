@@ -10,8 +10,6 @@
 
 /* include/net/tcp_states.h; not in the headers for programs. */
 enum {
-	STATE_TIME_WAIT = 6,
-	STATE_SYN_RECV = 3,
 	STATE_NEW_SYN_RECV = 12,
 	STATE_BOUND = 13,
 	STATES,

@@ -2,8 +2,6 @@
 /* print.c - a segment in words: tcpdump's line, and JSON */
 #include "print.h"
 
-#include <net/if.h>
-
 /* The letters in the order in which tcpdump prints them. */
 static const struct {
 	uint16_t flag;
@@ -79,26 +77,19 @@ const char *end_text(char *buf, enum addr_style style, uint8_t family,
  */
 struct addr parse_end(const char *what, const char *s)
 {
-	const char *colon = strrchr(s, ':');
-	char host[INET6_ADDRSTRLEN + IF_NAMESIZE], bare[sizeof(host)];
-	size_t n = colon ? (size_t)(colon - s) : 0;
-	bool v6 = *s == '[';
-	struct in6_addr any;
-	long port;
+	char copy[128], *host = NULL, *port = NULL;
+	struct in_addr in;
 
-	if (!n || n >= sizeof(host) || (v6 && (n < 2 || s[n - 1] != ']')))
+	if (strlen(s) < sizeof(copy))
+		port = split_port(strcpy(copy, s), &host);
+	/* getaddrinfo() takes 1.2.3, too. */
+	if (!port || (host == copy ? inet_pton(AF_INET, host, &in) != 1
+				   : !strchr(host, ':')))
 		die_usage("%s wants ADDR:PORT or [ADDR]:PORT, not '%s'", what,
 			  s);
-	memcpy(host, v6 ? s + 1 : s, v6 ? n - 2 : n);
-	host[v6 ? n - 2 : n] = '\0';
-	strcpy(bare, host);
-	if (v6)
-		bare[strcspn(bare, "%")] = '\0';
-	if (inet_pton(v6 ? AF_INET6 : AF_INET, bare, &any) != 1)
-		die_usage("%s wants ADDR:PORT or [ADDR]:PORT, not '%s'", what,
-			  s);
-	port = parse_long("a port", colon + 1, 0, 65535);
-	return parse_addr(what, host, (in_port_t)port);
+	return resolve(what, host,
+		       (in_port_t)parse_long("a port", port, 0, 65535),
+		       AI_NUMERICHOST);
 }
 
 /* addr_bytes - the address alone, in network order; returns its length */
@@ -114,11 +105,8 @@ size_t addr_bytes(const struct addr *a, uint8_t bytes[16])
 }
 
 /*
- * relative - a number as counted from an ISN
- * @n: replaced
- *
- * Returns false, and leaves @n alone, when the SYN was not seen or the number
- * lies before it: then it is of no use, or of another incarnation.
+ * relative - count @n from an ISN; false, and @n as it was, when the SYN was
+ * not seen or the number lies before it
  */
 bool relative(const struct origin *o, uint32_t *n)
 {
@@ -248,8 +236,7 @@ void print_odd(FILE *f, const struct segment *s)
 
 /*
  * print_segment - a line, as tcpdump prints it behind the time
- * @tx, @rx: count the sender's and the receiver's numbers from there;
- *           NULL: show them in full
+ * @tx, @rx: what the sender's and the receiver's numbers count from, or NULL
  */
 void print_segment(FILE *f, const struct segment *s, const struct origin *tx,
 		   const struct origin *rx)

@@ -52,9 +52,8 @@ void conns_clear(struct conns *t)
  * conn_of - the connection of a segment, a new one if need be
  * @side: set to the index of the sender's end
  *
- * After CONN_MAX four-tuples everything is forgotten, so that memory stays
- * bounded: numbers are then shown in full until the next SYN.  The ladder
- * must not hold rows at that moment, so ladder_add() looks at conns.n first.
+ * After CONN_MAX four-tuples all are forgotten: numbers are then shown in full
+ * until the next SYN.  The ladder must not hold rows then: see ladder_add().
  */
 struct conn *conn_of(struct conns *t, const struct segment *s, int *side)
 {
@@ -157,10 +156,7 @@ static void sends_fin(struct end *tx, const struct segment *s)
 	uint32_t number = fin_number(s);
 
 	if (tx->fin && tx->fin_seq == number) {
-		/*
-		 * Sent again, as its ACK did not arrive?  With a higher ack it
-		 * answers what came meanwhile, with a lower one it is old.
-		 */
+		/* A higher ack answers what came meanwhile; a lower is old. */
 		if (!tx->have_ack || s->ack != tx->ack)
 			return;
 		if (tx->state == TCP_FIN_WAIT2)
@@ -189,10 +185,7 @@ void sends(struct end *tx, const struct end *rx, const struct segment *s)
 	uint32_t next = s->seq + s->len + !!(s->flags & FIN);
 
 	if (s->flags & RST) {
-		/*
-		 * RFC 9293 3.10.7.3: SYN-SENT answers an ACK of something it
-		 * never sent with a RST, and stays.
-		 */
+		/* SYN-SENT may answer a wrong ACK so (RFC 9293 3.10.7.3). */
 		if (tx->state != TCP_SYN_SENT)
 			tx->state = STATE_CLOSED;
 		return;
