@@ -2,11 +2,10 @@
 /*
  * client - TCP connections from a fixed port, or from many
  *
- * The successor of the client half of Stevens' sock and of nc: stdin goes to
- * the connection, bytes that are received to stdout.  With options it plays one
- * side of an experiment: who closes first and how, which port connect() leaves
- * from, how many connections there are, in a row or (-H) at once.  Its other
- * modes are in src/: bulk.c, search.c, ages.c.
+ * The client half of Stevens' sock and of nc: stdin goes to the connection,
+ * bytes that are received to stdout.  The options decide which end closes first
+ * and how, the local port, and the number of connections, in a row or (-H) at
+ * once.  Its other modes are in src/: bulk.c, search.c, ages.c.
  */
 #include "src/modes.h"
 
@@ -214,17 +213,9 @@ static const struct mode *given_mode(const struct client *cl)
 /* parse_operands - ADDR PORT */
 static void parse_operands(struct client *cl, int argc, char **argv)
 {
-	char copy[256], *host, *port = NULL;
-
-	if (argc == 1 && strlen(argv[0]) < sizeof(copy))
-		port = split_port(strcpy(copy, argv[0]), &host);
-	if (port)
-		die_usage("ADDR and PORT are two words: 'client %s %s'", host,
-			  port);
+	talk_operands(argc, argv);
 	if (argc < 2)
 		die_usage("ADDR and PORT are wanted");
-	if (argc > 2)
-		die_usage("one ADDR and one PORT, not also '%s'", argv[2]);
 	cl->peer = parse_addr("ADDR", argv[0], parse_port("PORT", argv[1]));
 }
 

@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: MIT
 /*
- * server - a TCP listener that decides who closes, when, and how
+ * server - a TCP listener that decides which end closes, when, and how
  *
- * The successor of the server half of Stevens' sock and of nc -l: bytes that
- * are received go to stdout, and stdin goes to the newest connection.  With
- * options it plays one side of an experiment.  One thread, any number of
- * connections; src/conversation.h says where the parts of one are.
+ * The server half of Stevens' sock and of nc -l: bytes that are received go to
+ * stdout, and stdin goes to the newest connection.  One thread, any number of
+ * connections; src/conversation.h lists the parts of one.
  */
 #include "src/conversation.h"
 
@@ -92,17 +91,9 @@ static void check_forward(struct server *s)
 /* parse_operands - [ADDR] PORT */
 static void parse_operands(struct server *s, int argc, char **argv)
 {
-	char copy[256], *host, *port = NULL;
-
+	talk_operands(argc, argv);
 	if (argc < 1)
 		die_usage("PORT is missing");
-	if (argc > 2)
-		die_usage("one ADDR and one PORT, not also '%s'", argv[2]);
-	if (argc == 1 && strlen(argv[0]) < sizeof(copy))
-		port = split_port(strcpy(copy, argv[0]), &host);
-	if (port)
-		die_usage("ADDR and PORT are two words: 'server %s %s'", host,
-			  port);
 	s->local = parse_addr(
 		"ADDR", argc == 2 ? argv[0] : NULL,
 		(in_port_t)parse_long("PORT", argv[argc - 1], 0, 65535));

@@ -8,52 +8,18 @@
  */
 #include "capture.h"
 
+#include <linux/if_packet.h>
 #include <net/if.h>
 #include <net/if_arp.h>
-#include <netpacket/packet.h>
 #include <poll.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 
-/*
- * From the kernel's UAPI (linux/if_packet.h), which musl's compiler wrapper
- * does not have on its path.
- */
-enum {
-	TPACKET_V3 = 2, /* enum tpacket_versions */
-	BLOCK_MAX = 1 << 19,
-	BLOCK_MIN = 1 << 14,
-	BLOCKS_WANTED = 64,
-	STATUS_USER = 1,      /* TP_STATUS_USER */
-	STATUS_VLAN = 1 << 4, /* TP_STATUS_VLAN_VALID */
-	STATUS_TPID = 1 << 6, /* TP_STATUS_VLAN_TPID_VALID */
-};
+enum { BLOCK_MAX = 1 << 19, BLOCK_MIN = 1 << 14, BLOCKS_WANTED = 64 };
 
-#ifndef PACKET_IGNORE_OUTGOING
+#ifndef PACKET_IGNORE_OUTGOING /* of newer headers */
 #define PACKET_IGNORE_OUTGOING 23
 #endif
-
-/* struct tpacket_req3 */
-struct ring_request {
-	unsigned int block_size, blocks, slot_size, slots;
-	unsigned int retire_ms, private_size, features;
-};
-
-/* struct tpacket_block_desc, as far as it is of use here */
-struct block {
-	uint32_t version, private_offset;
-	uint32_t status, packets, first;
-};
-
-/* struct tpacket3_hdr */
-struct block_packet {
-	uint32_t next, sec, nsec, cap, len, status;
-	uint16_t mac, net;
-	uint32_t rxhash, vlan_tci;
-	uint16_t vlan_tpid;
-};
-
-_Static_assert(sizeof(struct block_packet) == 40, "struct tpacket3_hdr");
 
 volatile sig_atomic_t interrupted;
 
@@ -147,26 +113,28 @@ int interface_of(int fd, const char *name, int *type, uint8_t mac[6])
 static void map_ring(struct capture *c, size_t bytes, uint32_t snaplen,
 		     unsigned int retire_ms)
 {
-	struct ring_request req = {
-		.block_size = BLOCK_MAX,
-		.slot_size = 2048, /* only checked, not used, by V3 */
-		.retire_ms = retire_ms,
+	struct tpacket_req3 req = {
+		.tp_block_size = BLOCK_MAX,
+		.tp_frame_size = 2048, /* only checked, not used, by V3 */
+		.tp_retire_blk_tov = retire_ms,
 	};
 	int version = TPACKET_V3;
 
-	while (req.block_size > BLOCK_MIN &&
-	       bytes / req.block_size < BLOCKS_WANTED &&
-	       (bytes / req.block_size < 8 || req.block_size / 32 >= snaplen))
-		req.block_size /= 2;
-	req.blocks = (unsigned int)(bytes / req.block_size);
-	req.slots = req.blocks * (req.block_size / req.slot_size);
+	while (req.tp_block_size > BLOCK_MIN &&
+	       bytes / req.tp_block_size < BLOCKS_WANTED &&
+	       (bytes / req.tp_block_size < 8 ||
+		req.tp_block_size / 32 >= snaplen))
+		req.tp_block_size /= 2;
+	req.tp_block_nr = (unsigned int)(bytes / req.tp_block_size);
+	req.tp_frame_nr =
+		req.tp_block_nr * (req.tp_block_size / req.tp_frame_size);
 	if (setsockopt(c->fd, SOL_PACKET, PACKET_VERSION, &version,
 		       sizeof(version)))
 		die_errno("choose TPACKET_V3");
 	if (setsockopt(c->fd, SOL_PACKET, PACKET_RX_RING, &req, sizeof(req)))
 		die_errno("a ring of %zu MiB (see -B)", bytes >> 20);
-	c->block = req.block_size;
-	c->blocks = req.blocks;
+	c->block = req.tp_block_size;
+	c->blocks = req.tp_block_nr;
 	c->map = mmap(NULL, c->block * c->blocks, PROT_READ | PROT_WRITE,
 		      MAP_SHARED, c->fd, 0);
 	if (c->map == MAP_FAILED)
@@ -225,33 +193,38 @@ static uint64_t capture_take(struct capture *c, take_fn *take, void *to,
 	uint64_t before = c->taken;
 
 	for (size_t n = 0; n < c->blocks && *more; n++) {
-		struct block *b = (void *)(c->map + c->next * c->block);
+		struct tpacket_block_desc *desc =
+			(void *)(c->map + c->next * c->block);
+		struct tpacket_hdr_v1 *b = &desc->hdr.bh1;
 		const uint8_t *at;
 
-		if (!(__atomic_load_n(&b->status, __ATOMIC_ACQUIRE) &
-		      STATUS_USER))
+		if (!(__atomic_load_n(&b->block_status, __ATOMIC_ACQUIRE) &
+		      TP_STATUS_USER))
 			break;
-		at = (uint8_t *)b + b->first;
-		for (uint32_t i = 0; i < b->packets && *more; i++) {
-			const struct block_packet *h = (const void *)at;
+		at = (uint8_t *)desc + b->offset_to_first_pkt;
+		for (uint32_t i = 0; i < b->num_pkts && *more; i++) {
+			const struct tpacket3_hdr *h = (const void *)at;
 			struct packet pkt = {
-				.ns = (int64_t)h->sec * 1000000000 + h->nsec,
-				.data = at + h->mac,
-				.cap = h->cap,
-				.wire = h->len,
+				.ns = (int64_t)h->tp_sec * 1000000000 +
+				      h->tp_nsec,
+				.data = at + h->tp_mac,
+				.cap = h->tp_snaplen,
+				.wire = h->tp_len,
 				.link = c->link,
 				.number = ++c->taken,
-				.vlan = h->status & STATUS_VLAN && c->base,
-				.vlan_tci = (uint16_t)h->vlan_tci,
-				.vlan_tpid = h->status & STATUS_TPID
-						     ? h->vlan_tpid
-						     : ETHER_VLAN,
+				.vlan = h->tp_status & TP_STATUS_VLAN_VALID &&
+					c->base,
+				.vlan_tci = (uint16_t)h->hv1.tp_vlan_tci,
+				.vlan_tpid =
+					h->tp_status & TP_STATUS_VLAN_TPID_VALID
+						? h->hv1.tp_vlan_tpid
+						: ETHER_VLAN,
 			};
 
 			*more = take(to, &pkt);
-			at += h->next;
+			at += h->tp_next_offset;
 		}
-		__atomic_store_n(&b->status, 0, __ATOMIC_RELEASE);
+		__atomic_store_n(&b->block_status, 0, __ATOMIC_RELEASE);
 		c->next = c->next + 1 == c->blocks ? 0 : c->next + 1;
 	}
 	if (c->taken != before)
@@ -262,13 +235,13 @@ static uint64_t capture_take(struct capture *c, take_fn *take, void *to,
 /* capture_stats - add the kernel's counts; reading them sets them to zero */
 void capture_stats(struct capture *c)
 {
-	unsigned int st[3] = {0}; /* struct tpacket_stats_v3 */
+	struct tpacket_stats_v3 st = {0};
 	socklen_t len = sizeof(st);
 
-	if (getsockopt(c->fd, SOL_PACKET, PACKET_STATISTICS, st, &len))
+	if (getsockopt(c->fd, SOL_PACKET, PACKET_STATISTICS, &st, &len))
 		die_errno("count dropped segments");
-	c->packets += st[0];
-	c->drops += st[1];
+	c->packets += st.tp_packets;
+	c->drops += st.tp_drops;
 }
 
 /*

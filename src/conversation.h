@@ -8,8 +8,7 @@
  *	hear.c		what it waits to hear
  *	relay.c		server -F: each is joined to one that the relay makes
  *	events.c	what is told of it: -j, -v, errors
- *	talk.c		sockets, timers, stdin, and the loop over all of them;
- *the options that server and client share
+ *	talk.c		options, sockets, timers, stdin, and the loop
  */
 #ifndef CONVERSATION_H
 #define CONVERSATION_H
@@ -78,7 +77,6 @@ struct talk {
 	int64_t linger;	   /* -L, in seconds; -1: leave SO_LINGER alone */
 	int64_t pause[CONV_TIMERS]; /* ns; -1: none, or no deadline */
 	const char *say, *hear;
-	size_t *border; /* of @hear: see conv_hear() */
 	int64_t filler;
 	int64_t count;	/* -n; 0: no limit */
 	int64_t rounds; /* -r; 0: as many as the peer likes */
@@ -119,7 +117,6 @@ void tell_failure(struct talk *t, struct facts *f);
 	tell_failure(t, &(struct facts){.call = what, .err = why, __VA_ARGS__})
 
 /* hear.c */
-void hear_setup(struct talk *t);
 bool conv_last_round(const struct talk *t, const struct conv *c);
 void conv_next_round(struct talk *t, struct conv *c);
 void conv_hear(struct talk *t, struct conv *c, const char *p, size_t n);
@@ -153,6 +150,7 @@ bool talk_timer_start(struct talk *t, struct conv *c, enum conv_timer kind);
 void talk_timer_stop(struct conv *c);
 void talk_init(struct talk *t);
 void talk_check(const struct talk *t);
+void talk_operands(int argc, char **argv);
 void talk_setup(struct talk *t);
 bool talk_wait(struct talk *t, int64_t until);
 int talk_end(struct talk *t);

@@ -6,6 +6,8 @@
 #include "capture.h"
 #include "print.h"
 
+#include <linux/filter.h>
+#include <net/if_arp.h>
 #include <netpacket/packet.h>
 
 void filter_add_host(struct filter *f, const struct addr *a)
@@ -57,36 +59,23 @@ bool wanted(const struct filter *f, const struct segment *s)
 
 /* --- classic BPF -------------------------------------------------------- */
 
-/*
- * From the kernel's UAPI (linux/filter.h, linux/if_arp.h), which musl's
- * compiler wrapper does not have on its path.
- */
-struct insn {
-	uint16_t code;
-	uint8_t yes, no;
-	uint32_t k;
-};
-
+/* Codes of linux/filter.h: load A from k, jump by A and k, return k bytes. */
 enum {
-	LD_W = 0x20,	     /* A = 32 bits at k */
-	LD_H = 0x28,	     /* A = 16 bits at k */
-	LD_B = 0x30,	     /* A = 8 bits at k */
-	LD_H_X = 0x48,	     /* A = 16 bits at X + k */
-	LDX_IP_LEN = 0xb1,   /* X = 4 * (byte at k & 15) */
-	JUMP_EQ = 0x15,	     /* by yes if A == k, else by no */
-	JUMP_SET = 0x45,     /* by yes if A & k, else by no */
-	RETURN = 0x06,	     /* k: how many bytes to keep, 0: none */
-	AD_PROTOCOL = -4096, /* k: the Ethertype */
-	AD_PKTTYPE = -4092,  /* k: PACKET_OUTGOING, ... */
-	AD_HATYPE = -4068,   /* k: the interface's ARPHRD_ */
-	HW_LOOPBACK = 772,   /* ARPHRD_LOOPBACK */
+	LD_W = BPF_LD | BPF_W | BPF_ABS,
+	LD_H = BPF_LD | BPF_H | BPF_ABS,
+	LD_B = BPF_LD | BPF_B | BPF_ABS,
+	LD_H_X = BPF_LD | BPF_H | BPF_IND,	/* from X + k */
+	LDX_IP_LEN = BPF_LDX | BPF_B | BPF_MSH, /* X = 4 * (byte at k & 15) */
+	JUMP_EQ = BPF_JMP | BPF_JEQ | BPF_K,
+	JUMP_SET = BPF_JMP | BPF_JSET | BPF_K,
+	RETURN = BPF_RET | BPF_K,
 };
 
 /* Where a jump goes. */
 enum label { NEXT, SENT, IP, V4, V6, V6_TCP, ACCEPT, REJECT, LABELS };
 
 struct program {
-	struct insn insn[40 + 4 * FILTER_MAX];
+	struct sock_filter insn[40 + 4 * FILTER_MAX];
 	uint8_t at[LABELS];
 	uint8_t n;
 };
@@ -94,14 +83,14 @@ struct program {
 static void emit(struct program *p, int code, int64_t k)
 {
 	p->insn[p->n++] =
-		(struct insn){(uint16_t)code, NEXT, NEXT, (uint32_t)k};
+		(struct sock_filter){(uint16_t)code, NEXT, NEXT, (uint32_t)k};
 }
 
 static void emit_jump(struct program *p, int code, uint32_t k, enum label yes,
 		      enum label no)
 {
-	p->insn[p->n++] =
-		(struct insn){(uint16_t)code, (uint8_t)yes, (uint8_t)no, k};
+	p->insn[p->n++] = (struct sock_filter){(uint16_t)code, (uint8_t)yes,
+					       (uint8_t)no, k};
 }
 
 static void emit_label(struct program *p, enum label l)
@@ -147,14 +136,14 @@ static void build_filter(struct program *p, const struct filter *f,
 				      IPPROTO_FRAGMENT, IPPROTO_AH,
 				      IPPROTO_DSTOPTS,	135 /* Mobility */};
 
-	emit(p, LD_W, AD_PKTTYPE);
+	emit(p, LD_W, SKF_AD_OFF + SKF_AD_PKTTYPE);
 	emit_jump(p, JUMP_EQ, PACKET_OTHERHOST, REJECT, NEXT);
 	emit_jump(p, JUMP_EQ, PACKET_OUTGOING, f->received ? REJECT : SENT, IP);
 	emit_label(p, SENT);
-	emit(p, LD_W, AD_HATYPE);
-	emit_jump(p, JUMP_EQ, HW_LOOPBACK, REJECT, IP);
+	emit(p, LD_W, SKF_AD_OFF + SKF_AD_HATYPE);
+	emit_jump(p, JUMP_EQ, ARPHRD_LOOPBACK, REJECT, IP);
 	emit_label(p, IP);
-	emit(p, LD_W, AD_PROTOCOL);
+	emit(p, LD_W, SKF_AD_OFF + SKF_AD_PROTOCOL);
 	emit_jump(p, JUMP_EQ, ETHER_IPV4, V4, NEXT);
 	emit_jump(p, JUMP_EQ, ETHER_IPV6, V6, NEXT);
 	emit_jump(p, JUMP_EQ, ETHER_VLAN, ACCEPT, NEXT);
@@ -184,12 +173,12 @@ static void build_filter(struct program *p, const struct filter *f,
 	emit_label(p, REJECT);
 	emit(p, RETURN, 0);
 	for (uint8_t i = 0; i < p->n; i++) {
-		struct insn *insn = &p->insn[i];
+		struct sock_filter *insn = &p->insn[i];
 
-		if (insn->yes)
-			insn->yes = (uint8_t)(p->at[insn->yes] - i - 1);
-		if (insn->no)
-			insn->no = (uint8_t)(p->at[insn->no] - i - 1);
+		if (insn->jt)
+			insn->jt = (uint8_t)(p->at[insn->jt] - i - 1);
+		if (insn->jf)
+			insn->jf = (uint8_t)(p->at[insn->jf] - i - 1);
 	}
 }
 
@@ -201,10 +190,7 @@ void filter_attach(int fd, const struct filter *f, uint32_t base,
 		   uint32_t snaplen)
 {
 	struct program prog = {.n = 0};
-	struct {
-		unsigned short len;
-		struct insn *insn;
-	} fprog = {0, prog.insn};
+	struct sock_fprog fprog = {.filter = prog.insn};
 
 	build_filter(&prog, f, base, snaplen);
 	fprog.len = prog.n;

@@ -2,14 +2,8 @@
 /*
  * forge - sends one hand-made TCP segment and shows the answer
  *
- * Every field is what the command line says; no kernel stands between the
- * experiment and its segment.  With -r it waits for what comes back on the
- * same four-tuple; with -l it only listens.  SYN, read the numbers, ACK, data,
- * FIN, old duplicates: that is enough for a whole conversation from a shell
- * script.
- *
- * Here: the options, and what is printed.  segment.c builds the bytes,
- * inject.c sends them and takes the answers.
+ * Here: the options, and the output.  segment.c builds the bytes, inject.c
+ * sends them, capture.c takes the answers.
  */
 #include "inject.h"
 #include "print.h"

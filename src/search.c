@@ -180,6 +180,16 @@ static int64_t quantile(const struct sample *s, size_t n, int field,
  */
 static void time_connects(struct search *se)
 {
+	static const struct {
+		const char *key;
+		int to, field;
+		unsigned int percent;
+	} of[] = {
+		{"looked_p50", 0, LOOKED, 50}, {"looked_p99", 0, LOOKED, 99},
+		{"ns_p50", 0, WALL, 50},       {"ns_p99", 0, WALL, 99},
+		{"cpu_ns_p50", 0, CPU, 50},    {"cpu_ns_p99", 0, CPU, 99},
+		{"free_ns_p50", 1, WALL, 50},  {"free_cpu_ns_p50", 1, CPU, 50},
+	};
 	const struct talk *t = &se->cl->talk;
 	size_t n = (size_t)t->count, done = 0;
 	struct sample *s[2];
@@ -204,31 +214,25 @@ static void time_connects(struct search *se)
 			if (port >= 0)
 				close_pair(pair, to || !se->in_use[port]);
 		}
-	if (t->json)
+	if (t->json) {
 		printf("{\"event\":\"timed\",\"ports\":%u,\"time_waits\":%u,"
 		       "\"connections\":%zu,\"failed\":%u,\"taken_over\":%u,"
-		       "\"first_parity\":%u,\"other_parity\":%u,"
-		       "\"looked_p50\":%" PRId64 ",\"looked_p99\":%" PRId64
-		       ",\"ns_p50\":%" PRId64 ",\"ns_p99\":%" PRId64
-		       ",\"cpu_ns_p50\":%" PRId64 ",\"cpu_ns_p99\":%" PRId64
-		       ",\"free_ns_p50\":%" PRId64
-		       ",\"free_cpu_ns_p50\":%" PRId64 "}\n",
+		       "\"first_parity\":%u,\"other_parity\":%u",
 		       se->ports, se->time_waits, done, failed, taken_over,
-		       parity[0], parity[1], quantile(s[0], done, LOOKED, 50),
-		       quantile(s[0], done, LOOKED, 99),
-		       quantile(s[0], done, WALL, 50),
-		       quantile(s[0], done, WALL, 99),
-		       quantile(s[0], done, CPU, 50),
-		       quantile(s[0], done, CPU, 99),
-		       quantile(s[1], done, WALL, 50),
-		       quantile(s[1], done, CPU, 50));
-	else
+		       parity[0], parity[1]);
+		for (size_t i = 0; i < sizeof(of) / sizeof(of[0]); i++)
+			printf(",\"%s\":%" PRId64, of[i].key,
+			       quantile(s[of[i].to], done, of[i].field,
+					of[i].percent));
+		puts("}");
+	} else {
 		printf("connect(): %.1f us (99 %%: %.1f us), %" PRId64
 		       " ports looked at; where all are free: %.1f us\n",
 		       (double)quantile(s[0], done, WALL, 50) / 1e3,
 		       (double)quantile(s[0], done, WALL, 99) / 1e3,
 		       quantile(s[0], done, LOOKED, 50),
 		       (double)quantile(s[1], done, WALL, 50) / 1e3);
+	}
 	flush_stdout();
 	free(s[0]);
 	free(s[1]);

@@ -287,6 +287,20 @@ void talk_check(const struct talk *t)
 		die_usage("-r repeats -m and -x, not -B: choose one");
 }
 
+/* talk_operands - at most ADDR and PORT, as two words, or a usage error */
+void talk_operands(int argc, char **argv)
+{
+	char copy[256], *host, *port = NULL;
+
+	if (argc == 1 && strlen(argv[0]) < sizeof(copy))
+		port = split_port(strcpy(copy, argv[0]), &host);
+	if (port)
+		die_usage("ADDR and PORT are two words: '%s %s %s'", prog_name,
+			  host, port);
+	if (argc > 2)
+		die_usage("one ADDR and one PORT, not also '%s'", argv[2]);
+}
+
 /* talk_setup - signals, epoll, limits; after the options, before a socket */
 void talk_setup(struct talk *t)
 {
@@ -297,8 +311,6 @@ void talk_setup(struct talk *t)
 		t->no_stdin = true;
 	t->takes_stdin = !t->close_first && !t->hold && !t->no_stdin &&
 			 !(t->half_close && (t->say || t->filler));
-	if (t->hear)
-		hear_setup(t);
 	if (t->filler)
 		memset(t->filler_buf, 'x', sizeof(t->filler_buf));
 	if (!getrlimit(RLIMIT_NOFILE, &limit)) {
@@ -329,7 +341,6 @@ int talk_end(struct talk *t)
 		conv_end(t, conv_of_all(l));
 	}
 	close(t->epfd);
-	free(t->border);
 	TELL(t, "end", .connections = &t->connections);
 	return t->status;
 }
