@@ -3,11 +3,6 @@
  * rtest - both ends of a TCP connection in one process, with one fixed
  * four-tuple, again and again.
  *
- *	rtest [options] PORT s|c
- *	rtest COMMAND ...
- *
- * COMMAND is a script or a program of the toolkit: see run_command().
- *
  * A server listens on PORT; a client, bound to PORT+1, connects to it.  With
  * "s" the server closes each connection first, with "c" the client does.
  * The end that closes first keeps the four-tuple in TIME-WAIT (RFC 9293, 3.6).
@@ -19,12 +14,10 @@
  *
  * c: the client's own, with connect()'s four-tuple.  The kernel decides before
  *    there is a SYN: __inet_check_established() asks tcp_twsk_unique(sk, tw,
- *    twp).  twp is NULL because the port was bound explicitly, so
- *    __inet_hash_connect() has no other port to try.  In that case a TIME-WAIT
- *    which has recorded a timestamp is taken over, whatever tcp_tw_reuse says;
- *    that knob only matters for ports which the kernel picks.  A TIME-WAIT
- *    without a timestamp (tcp_timestamps=0) refuses: EADDRNOTAVAIL.  The
- *    article saw the latter.
+ *    twp).  twp is NULL because the port was bound explicitly.  Then a
+ * TIME-WAIT that has recorded a timestamp is taken over, whatever tcp_tw_reuse
+ * is, and one without (tcp_timestamps=0) refuses: EADDRNOTAVAIL.  The article
+ * saw the latter.
  *
  * To blame TIME-WAIT, and nothing else, the previous connection must have
  * ended at both ends before the next connect(): see close_in_order().
@@ -68,10 +61,7 @@ struct rtest {
 	bool quiet, json;
 
 	int listener;
-	/*
-	 * The server's end of the connection, -1 for none.  The server thread
-	 * opens it; the client asks for its state, and closes it.
-	 */
+	/* The server's end, which the client asks for its state, and closes. */
 	atomic_int accepted;
 
 	sigset_t stop; /* SIGINT, SIGTERM: the connection in hand is the last */
@@ -101,9 +91,7 @@ json(const struct rtest *t, const char *event, const char *fmt, ...)
 	flush_stdout();
 }
 
-/*
- * event - report a step of the connection; people get "connecting..." alone
- * @fd: the client's socket, for its state as the kernel has it now
+/* event - report a step of the connection, with the state of the client's @fd
  */
 static void event(const struct rtest *t, const char *name, int fd)
 {
@@ -145,10 +133,9 @@ static void summary(const struct rtest *t)
 /*
  * report_state - print on stderr the state of the socket @local -> @remote
  * @what: "old socket", or "socket"
- * @must: print also that there is none; it was no TIME-WAIT then, which would
- *	  still be there
+ * @must: print also that there is none, so no TIME-WAIT either
  *
- * Returns the state's name; NULL: there is no such socket, or none can be told.
+ * Returns the state's name, or NULL.
  */
 static const char *report_state(const char *what, const struct addr *local,
 				const struct addr *remote, bool must)
@@ -342,9 +329,8 @@ static int connect_to(int fd, const struct addr *peer)
  * - Server not yet in TIME-WAIT, although its last ACK is here: tcp_fin() sends
  *   that ACK first.  The SYN would wait in the old socket's backlog, be dropped
  *   there, and come again after a second.
- * So the client asks both sockets.  Neither thread waits for the other, only
- * for the sockets.  close() could not tell: it leaves no descriptor to ask, and
- * orphans, which may lose a FIN (tcp_rcv_state_process(), FIN_WAIT1).
+ * So the client asks both sockets.  close() would leave no descriptor to ask,
+ * and orphans, which may lose a FIN (tcp_rcv_state_process(), FIN_WAIT1).
  *
  * Returns 0 or an errno value.
  */
@@ -406,10 +392,7 @@ static bool stopped(const struct rtest *t)
 
 /*
  * run_client - connection after connection, until the count is reached, one
- * fails, or a signal asks for the end
- *
- * A connection in hand is always finished, so that TIME-WAIT is left at the
- * end that was asked for.
+ * fails, or a signal has come; a connection in hand is always finished
  */
 static void run_client(struct rtest *t)
 {
