@@ -275,8 +275,8 @@ static bool capture_drain(struct capture *c, take_fn *take, void *to)
 }
 
 /*
- * capture_gone - whether the interface is gone for good; one that is down is
- * waited for
+ * capture_gone - whether the interface is gone for good, or down where nobody
+ * waits for it
  *
  * The kernel reports an interface that goes down, but not its end after that
  * (packet_notifier()).  So this must be asked again while c->down.
@@ -293,7 +293,7 @@ static bool capture_gone(struct capture *c)
 			prog_name, c->ifname);
 		return true;
 	}
-	if (err && err != ENETDOWN) {
+	if (err && (err != ENETDOWN || !c->patient)) {
 		warn_errno(err, "capture on %s", c->ifname);
 		return true;
 	}

@@ -33,6 +33,7 @@ void filter_attach(int fd, const struct filter *f, uint32_t base,
 struct capture {
 	int fd, ifindex;
 	const char *ifname; /* NULL: all interfaces */
+	bool patient;	    /* an interface that is down is waited for */
 	bool down;	    /* the interface exists, but is down */
 	uint32_t base;	    /* where IP begins */
 	uint32_t link;

@@ -123,7 +123,7 @@ static void ready(const struct wire *w)
 /* run_live - the whole of a capture; returns the exit code */
 static int run_live(struct wire *w)
 {
-	struct capture c = {.ifname = w->ifname};
+	struct capture c = {.ifname = w->ifname, .patient = true};
 	sigset_t unblocked;
 	int64_t end = 0;
 	int code;
