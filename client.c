@@ -48,7 +48,7 @@ static const char help[] =
 	"             Makes a connection to PORT of each and closes it first; at that\n"
 	"             age it connects there once more. One local port alone should be\n"
 	"             in reach: see -R, and net.ipv4.ip_local_port_range. Takes -R, -j,\n"
-	"             and -H: hold what was connected until a signal comes\n"
+	"             and -H: hold the connections until a signal comes\n"
 	"\n"
 	"Examples:\n"
 	"  client -A -c -n 2 -b 1234 127.0.0.1 80    twice from one port\n"
@@ -129,7 +129,7 @@ static bool more(const struct client *cl)
 	       (!cl->talk.count || cl->started < cl->talk.count);
 }
 
-/* set_local_end - what to bind() to, from -l and -b */
+/* set_local_end - the address to bind() to, of -l and -b */
 static void set_local_end(struct client *cl)
 {
 	bool v6 = cl->peer.sa.sa_family == AF_INET6;

@@ -51,7 +51,7 @@ static const char help[] =
 	"\n"
 	"Exit: 0 all connections done; 1 one failed; 2 usage.\n";
 
-/* What the command line asks for, and what both threads share. */
+/* The options, and the state that both threads share. */
 struct rtest {
 	struct addr server, client; /* the four-tuple */
 	char server_str[ADDR_STRLEN], client_str[ADDR_STRLEN];
@@ -75,7 +75,7 @@ static bool server_first(const struct rtest *t)
 	return *t->closer == 's';
 }
 
-/* --- what is printed ---------------------------------------------------- */
+/* --- output -------------------------------------------------------------- */
 
 /* json - print an event; @fmt: its members */
 __attribute__((format(printf, 3, 4))) static void
@@ -195,8 +195,8 @@ static bool failed(const struct rtest *t, const char *call, int err)
 /*
  * bound_socket - a TCP socket with SO_REUSEADDR, bound to @a
  *
- * Both ends set the option: it is connect() that is on trial, bind() must not
- * be what refuses.  Returns -1, with errno, after an error line.
+ * Both ends set the option: connect() is on trial, and bind() must not refuse.
+ * Returns -1, with errno, after an error line.
  */
 static int bound_socket(const struct addr *a)
 {
@@ -443,7 +443,7 @@ static void explain(const struct rtest *t)
 /* --- the command line --------------------------------------------------- */
 
 /*
- * parse_operands - PORT and s|c, and what depends on both them and the options
+ * parse_operands - PORT and s|c, and the four-tuple that follows from them
  * @address: of -a; @client_port: of -p, 0 if not given
  */
 static void parse_operands(struct rtest *t, int argc, char **argv,

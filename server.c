@@ -67,7 +67,7 @@ static void take_target(void *to, const char *text)
 	s->forward = true;
 }
 
-/* check_forward - -F and what it cannot go with, or a usage error */
+/* check_forward - options that do not go with -F are usage errors */
 static void check_forward(struct server *s)
 {
 	const struct talk *t = &s->talk;
@@ -216,7 +216,7 @@ static void serve(struct server *s)
 	while (!talk_stop && (more(s) || t->open || s->bind_only)) {
 		arm(s);
 		if (s->full && !t->open)
-			return; /* nobody could free a descriptor: refused */
+			return; /* no descriptor can become free: refused */
 		/* A few at a time, so that those accepted are served too. */
 		if (talk_wait(t, s->accept_at))
 			for (int i = 0; i < 64 && more(s) && accept_one(s); i++)

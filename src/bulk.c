@@ -342,7 +342,7 @@ static void listen_first(struct bulk *b)
 		exit(EXIT_REFUSED);
 }
 
-/* let_go - close what is held: all that close first, then all others */
+/* let_go - close the held ends: all that close first, then all others */
 static void let_go(struct bulk *b)
 {
 	int64_t until = now_ns() + 1000000000;

@@ -3,8 +3,8 @@
  * capture.c - a packet socket with a TPACKET_V3 ring: whole packets, packed
  * into blocks that are handed over one at a time
  *
- * What the kernel took in is known exactly (PACKET_STATISTICS), so that
- * capture_drain() can tell when nothing is on its way any more.
+ * The kernel counts the packets that it took in (PACKET_STATISTICS), so that
+ * capture_drain() can wait for the last of them.
  */
 #include "capture.h"
 
@@ -32,7 +32,7 @@ static void on_signal(int sig)
 /*
  * catch_signals - SIGINT, SIGTERM and SIGHUP reach the program only inside
  * ppoll(), so none can slip in between a check and the wait; a write to a pipe
- * that nobody reads fails
+ * without a reader fails
  * @unblocked: set to the mask for ppoll()
  */
 void catch_signals(sigset_t *unblocked)
@@ -58,7 +58,7 @@ void catch_signals(sigset_t *unblocked)
 /*
  * need_socket - a packet or raw socket, as @what says
  *
- * Without the right to one the program ends, and says what it needs.
+ * Without the right to one the program ends with one line.
  */
 int need_socket(int family, int type, int protocol, const char *what)
 {
@@ -245,8 +245,9 @@ void capture_stats(struct capture *c)
 }
 
 /*
- * capture_drain - take what the kernel had taken in when the capture was told
- * to stop, also what still waits in a block that has not been handed over
+ * capture_drain - take the packets that the kernel had taken in when the
+ * capture was told to stop, those in a block that is not handed over yet
+ * included
  *
  * Returns false when the ring does not give all within 20 s.
  */
@@ -257,7 +258,7 @@ static bool capture_drain(struct capture *c, take_fn *take, void *to)
 	bool more = true;
 
 	capture_stats(c);
-	/* What comes meanwhile is taken too: taken may pass packets. */
+	/* Later packets are taken too: taken may pass packets. */
 	while (more && c->packets - c->drops > c->taken) {
 		uint64_t n = capture_take(c, take, to, &more);
 
@@ -275,8 +276,8 @@ static bool capture_drain(struct capture *c, take_fn *take, void *to)
 }
 
 /*
- * capture_gone - whether the interface is gone for good, or down where nobody
- * waits for it
+ * capture_gone - whether the interface is gone for good, or down and not
+ * waited for
  *
  * The kernel reports an interface that goes down, but not its end after that
  * (packet_notifier()).  So this must be asked again while c->down.

@@ -21,7 +21,7 @@ struct filter {
 	} hosts[FILTER_MAX];
 	int nhosts;
 	bool one_way;  /* from the first host and port to the second */
-	bool received; /* not what an interface sends, whoever sends it */
+	bool received; /* not segments that an interface sends */
 };
 
 void filter_add_host(struct filter *f, const struct addr *a);
@@ -45,8 +45,8 @@ struct capture {
 };
 
 /*
- * What becomes of one packet; false: no more are wanted.  NULL: for now there
- * is no other.
+ * Takes one packet; false: no more are wanted.  NULL: for now there is no
+ * other.
  */
 typedef bool take_fn(void *to, const struct packet *pkt);
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * conversation.c - one connection: its pauses, what is said and heard on it,
- * and who closes it, when and how
+ * conversation.c - one connection: its pauses, its payload both ways, and its
+ * close: by which end, when and how
  */
 #include "conversation.h"
 
@@ -35,10 +35,10 @@ void conv_arm_for(struct talk *t, struct conv *c, uint32_t events)
 }
 
 /*
- * conv_arm - have epoll wait for what the conversation waits for
+ * conv_arm - have epoll wait for the conversation's next event
  *
- * Not for what stays true: EPOLLHUP, once both FINs are there, and everything
- * in a pause.
+ * Not for events that stay: EPOLLHUP, once both FINs are there, and all in a
+ * pause.
  */
 void conv_arm(struct talk *t, struct conv *c)
 {
@@ -83,7 +83,7 @@ static void conv_close(struct talk *t, struct conv *c)
 	struct conv was = *c;
 
 	/*
-	 * LAST-ACK has to end first: after close() nobody could ask, and a
+	 * LAST-ACK has to end first: after close() its end does not show, and a
 	 * connect() from the same port would fail for its sake.
 	 */
 	if (t->in_a_row && c->eof && !c->fin_sent && !shutdown(c->fd, SHUT_WR))
@@ -112,7 +112,7 @@ static void conv_take(struct talk *t, struct conv *c, size_t n)
  * conv_broken - a call on the conversation has failed for good; only -H keeps
  * the socket
  *
- * Linux keeps what had arrived before an RST, so it is read and counted first.
+ * Linux keeps bytes that arrived before an RST: they are read and counted.
  * Where that reading ends in an error, that is the cause.
  */
 static void conv_broken(struct talk *t, struct conv *c, const char *call,
@@ -225,7 +225,7 @@ static bool conv_write(struct talk *t, struct conv *c)
 	return true;
 }
 
-/* conv_plain_close - with -c: close() alone sends what ends the connection */
+/* conv_plain_close - with -c: close() alone, without shutdown() */
 static bool conv_plain_close(const struct talk *t)
 {
 	return t->linger == 0 || t->pause[CONV_T_FIN] == 0;
@@ -257,7 +257,7 @@ static bool conv_close_due(const struct talk *t, const struct conv *c)
 }
 
 /*
- * conv_advance - do what is due after something has happened
+ * conv_advance - after an event: the next round, FIN, or close() that is due
  *
  * With -c the order is shutdown(), read until the peer's FIN, close().  So
  * the socket stays a full one until that FIN is there: had close() come first,

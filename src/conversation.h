@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * conversation.h - what server and client are made of: conversations, one for
- * each connection, and the talk, which is all of them and what the options say
- * of them
+ * conversation.h - conversations of server and client, one for each connection,
+ * and the talk: all of them, and the options
  *
  *	conversation.c	one connection: say, hear, half close, close
- *	hear.c		what it waits to hear
+ *	hear.c		the text that it waits for
  *	relay.c		server -F: each is joined to one that the relay makes
- *	events.c	what is told of it: -j, -v, errors
+ *	events.c	its events: -j, -v, errors
  *	talk.c		options, sockets, timers, stdin, and the loop
  */
 #ifndef CONVERSATION_H
@@ -57,7 +56,7 @@ struct conv {
 	bool heard;	/* all of -x has come, or there is no -x */
 	bool eof;	/* the peer's FIN has come */
 	bool fin_sent;	/* shutdown(SHUT_WR) */
-	uint32_t armed; /* what epoll waits for; 0: not in epoll */
+	uint32_t armed; /* epoll's events; 0: not in epoll */
 	enum conv_phase phase;
 	int fd;
 	int64_t filler_left;	/* of -B */
@@ -84,7 +83,7 @@ struct talk {
 	int64_t started; /* now_ns() at program start */
 	int status;	 /* the exit code so far */
 	int epfd;
-	/* Deals with what epoll tells of a conversation: conv_step(). */
+	/* Deals with epoll's events for a conversation: conv_step(). */
 	void (*step)(struct talk *, struct conv *, uint32_t events);
 	struct conv_link all; /* oldest first */
 	struct conv_link timers[CONV_TIMERS];
@@ -98,7 +97,7 @@ struct talk {
 	char filler_buf[262144];
 };
 
-/* What an event tells; what is NULL or 0 is left out. */
+/* An event; NULL or 0: there is no such fact. */
 struct facts {
 	const char *event, *call;
 	const struct addr *local, *peer;
@@ -204,7 +203,7 @@ void relay_step(struct talk *t, struct conv *c, uint32_t events);
 		{'B', ARG_NUMBER, .to = &(t)->filler, 0, INT64_C(1) << 40}, \
 		{'n', ARG_NUMBER, .to = &(t)->count, 0, 1000000000},
 #define TALK_HELP                                                                        \
-	"Who closes, and how:\n"                                                         \
+	"The close:\n"                                                                   \
 	"  -c         close first: send all, hear -x, then shutdown(), read until\n"     \
 	"             the peer's FIN, close(). -L 0 -c: close() at once, which sends\n"  \
 	"             RST. Ignores stdin\n"                                              \

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /*
- * events.c - what server and client tell of a conversation: a JSON line on
+ * events.c - the events of server and client: a JSON line on
  * stdout (-j), a line of words on stderr (-v), an error line on stderr
  */
 #include "conversation.h"
@@ -12,7 +12,7 @@
  * exit 1
  *
  * A pipe that polls writable takes PIPE_BUF bytes without blocking, so that a
- * signal ends the program although nobody reads.  After it there is a second.
+ * signal ends the program without a reader.  After it there is a second.
  */
 void talk_out(const char *p, size_t n)
 {
@@ -39,7 +39,7 @@ void talk_out(const char *p, size_t n)
 	}
 }
 
-/* put_facts - what an event tells, as members of JSON or as words */
+/* put_facts - an event's facts, as members of JSON or as words */
 static void put_facts(FILE *s, const struct facts *f, bool json)
 {
 	const struct {

@@ -36,7 +36,7 @@ static bool is_host(const struct filter *f, int i, const uint8_t *addr,
 /*
  * wanted - whether one end has one of the ports, and one end one of the hosts
  *
- * What a packet does not show (the ports of a later fragment) matches no port.
+ * A later fragment has no ports, and matches none.
  */
 bool wanted(const struct filter *f, const struct segment *s)
 {
@@ -125,9 +125,9 @@ static void emit_ports(struct program *p, const struct filter *f, int load,
  * @base: where IP begins: 14 behind Ethernet, 0 without link header
  *
  * Each packet is taken once, where its receiver would see it: a frame for
- * another hardware address has reached nobody, and what loopback sends comes in
- * a moment later.  IPv6 with extension headers and frames with a VLAN tag
- * inside pass whole.
+ * another hardware address has not arrived, and a segment that loopback sends
+ * comes in a moment later.  IPv6 with extension headers and frames with a VLAN
+ * tag inside pass whole.
  */
 static void build_filter(struct program *p, const struct filter *f,
 			 uint32_t base, uint32_t snaplen)
@@ -183,8 +183,8 @@ static void build_filter(struct program *p, const struct filter *f,
 }
 
 /*
- * filter_attach - have the kernel give @fd no more than @snaplen bytes of what
- * may be wanted; a failure ends the program
+ * filter_attach - have the kernel give @fd @snaplen bytes at most, and few
+ * packets that are not wanted; a failure ends the program
  */
 void filter_attach(int fd, const struct filter *f, uint32_t base,
 		   uint32_t snaplen)

@@ -12,11 +12,11 @@
 #include <getopt.h>
 #include <net/if.h>
 
-/* What one call is asked to do. */
+/* The options, and their outcome. */
 struct job {
 	struct route route;
 
-	/* the segment, and what its options are made of */
+	/* the segment, and its TCP options */
 	struct segment seg;
 	bool has_ts, sack_ok, bad_checksum;
 	uint32_t tsval, tsecr;
@@ -112,7 +112,7 @@ static uint8_t *build_frame(struct job *j, size_t *len)
 		die_usage(
 			"a segment of %zu bytes does not fit into an IP packet",
 			(size_t)TCP_LEN + s->opts_len + s->len);
-	/* What is shown is what was built. */
+	/* The payload that is shown is the one that was built. */
 	s->data = frame + *len - s->len;
 	free(filler);
 	return frame;

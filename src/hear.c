@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /*
- * hear.c - what a conversation waits to hear (-x), and how often (-r)
+ * hear.c - the text that a conversation waits for (-x), and how often (-r)
  */
 #include "conversation.h"
 
@@ -28,8 +28,8 @@ static void conv_heard(struct talk *t, struct conv *c)
 /*
  * conv_next_round - begin another round (-r), if this one is over
  *
- * What a peer has said already that does not wait for its answers counts for
- * the rounds to come; after its FIN only that counts.
+ * Texts that the peer sent without waiting for answers count for the rounds to
+ * come; after its FIN only they count.
  */
 void conv_next_round(struct talk *t, struct conv *c)
 {

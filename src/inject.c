@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* inject.c - sends a packet, and takes what answers it */
+/* inject.c - sends a packet, and captures its answers */
 #include "inject.h"
 #include "print.h"
 
@@ -168,7 +168,7 @@ void answers_open(struct route *r, struct capture *c)
 	filter_add_host(f, &r->src);
 	filter_add_port(f, addr_port(&r->dst));
 	filter_add_port(f, addr_port(&r->src));
-	/* What is sent here counts only where the answer is our kernel's. */
+	/* Segments sent here count only where our kernel answers. */
 	f->received = !is_own(&r->dst);
 	c->ifname = r->iface;
 	capture_open(c, f, 1 << 20, SNAPLEN_MAX, 1);
@@ -182,6 +182,6 @@ int64_t arrival_ns(int64_t stamp)
 
 	clock_gettime(CLOCK_REALTIME, &real);
 	age = (int64_t)real.tv_sec * 1000000000 + real.tv_nsec - stamp;
-	/* Somebody may have set the clock meanwhile. */
+	/* The clock may have been set meanwhile. */
 	return age < 0 || age > 1000000000 ? now : now - age;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* inject.h - forge's way to the wire, and what comes back */
+/* inject.h - forge's way to the wire and back */
 #ifndef INJECT_H
 #define INJECT_H
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * ladder.c - holds the segments back until what follows tells whether they
+ * ladder.c - holds the segments back until later ones tell whether they
  * arrived, moves the states, and draws
  */
 #include "ladder.h"
@@ -20,7 +20,7 @@ struct ladder {
 	int width; /* of the text */
 	struct row rows[LADDER_ROWS];
 	uint64_t head, tail; /* rows head..tail-1 wait */
-	uint64_t ahead;	     /* how many may wait for what comes later */
+	uint64_t ahead;	     /* how many may wait for later segments */
 	bool started;
 	int64_t t0; /* the time of the first segment */
 	uint64_t segments;
@@ -139,7 +139,7 @@ static void ladder_ends(struct ladder *l, const struct conn *c)
  * ladder_skips - with -m, leave this row out?
  *
  * Once there are enough rows, only segments that open, close or reset a
- * connection, or move a state, are drawn, and what follows each, as it may be
+ * connection, or move a state, are drawn, and the row behind each, as it may be
  * the answer.
  */
 static bool ladder_skips(struct ladder *l, const struct row *r, bool arrow,
@@ -296,7 +296,7 @@ static void ladder_note(struct ladder *l, const struct note *n, int64_t ns)
 		svg_note(l->svg, ns - l->t0, side, n->text);
 }
 
-/* ladder_notes - draw what is noted up to the time @until, in its order */
+/* ladder_notes - draw the notes up to the time @until, in order */
 static void ladder_notes(struct ladder *l, int64_t until)
 {
 	for (;;) {
@@ -342,7 +342,7 @@ static void ladder_pop(struct ladder *l)
 	ladder_ends(l, r->c);
 	tx = &r->c->end[r->side];
 	rx = &r->c->end[!r->side];
-	/* Links keep the order: what follows a late FIN comes after it. */
+	/* Links keep the order: the next segment comes after a late FIN. */
 	late = &r->c->late[!r->side];
 	again = r->s.flags & FIN && late->flags & FIN &&
 		fin_number(&r->s) == fin_number(late);
@@ -357,7 +357,7 @@ static void ladder_pop(struct ladder *l)
 	was[1] = r->c->end[1].state;
 	sends(tx, rx, &r->s);
 	a = arrival(l, &r->s, r->c, r->side, r->next);
-	/* Nobody has answered a FIN of which nobody has heard. */
+	/* A FIN without an answer may not have arrived. */
 	if (a == UNDECIDED)
 		a = r->s.flags & FIN && !(r->s.flags & RST) &&
 				    !(rx->have_ack &&
@@ -429,7 +429,7 @@ void ladder_add(struct ladder *l, const struct segment *s)
 /*
  * ladder_new - a ladder without rows
  * @conns: of its own
- * @ahead: how many rows may wait for what comes later; 0: live
+ * @ahead: how many rows may wait for later ones; 0: live
  */
 struct ladder *ladder_new(const struct look *look, struct conns *conns,
 			  uint64_t ahead)
@@ -445,7 +445,7 @@ struct ladder *ladder_new(const struct look *look, struct conns *conns,
 	return l;
 }
 
-/* ladder_finish - draw what still waits, and free the ladder */
+/* ladder_finish - draw the rows that wait, and free the ladder */
 void ladder_finish(struct ladder *l)
 {
 	ladder_flush(l, true);

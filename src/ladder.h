@@ -17,7 +17,7 @@ enum format { LINES, JSON, LADDER, SVG, PCAP };
 
 #define NOTES_MAX 64
 
-/* Words at one end, of what no segment shows: a connect() that failed. */
+/* Words at one end, as of a connect() that failed, which no segment shows. */
 struct note {
 	int64_t ns;
 	bool since_first; /* @ns counts from the first segment, not the epoch */

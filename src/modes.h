@@ -11,7 +11,7 @@
 struct client {
 	struct talk talk;
 	struct addr peer;
-	struct addr local;	 /* what to bind() to, if @bind */
+	struct addr local;	 /* to bind() to, if @bind */
 	bool bind;		 /* -b, -p or -l */
 	bool no_port;		 /* -N */
 	bool both_ends;		 /* --bulk, --search */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * net.h - errors, options, numbers, the clock, addresses, JSON strings: what
- * every program of the toolkit needs, and all that rtest.c includes.  It brings
- * sockets.h and toolkit.h.
+ * net.h - errors, options, numbers, the clock, addresses, JSON strings: for
+ * every program of the toolkit, and all that rtest.c includes, with sockets.h
+ * and toolkit.h.
  *
  * Everything is static inline, so that "cc -o rtest rtest.c -lpthread" is
  * enough to build rtest.  Include it before any other header.
@@ -507,7 +507,7 @@ static inline bool peer_addr(int fd, struct addr *a)
 	return !getpeername(fd, &a->sa, &a->len);
 }
 
-/* json_bytes - a JSON string; what is not printable ASCII becomes \u00XX */
+/* json_bytes - a JSON string; bytes that are not printable ASCII: \u00XX */
 static inline void json_bytes(FILE *f, const char *p, size_t n)
 {
 	putc('"', f);

@@ -6,7 +6,7 @@
 
 /* --- reading ------------------------------------------------------------ */
 
-/* reader_fail - note what is wrong, unless something was before; returns -1 */
+/* reader_fail - keep the first error's words; returns -1 */
 int reader_fail(struct reader *r, const char *fmt, ...)
 {
 	va_list ap;
@@ -42,7 +42,7 @@ uint32_t file32(const struct reader *r, const uint8_t *p)
 	return r->swap ? __builtin_bswap32(n) : n;
 }
 
-/* reader_magic - what kind of file begins with these four bytes; 0, -1 */
+/* reader_magic - the kind of a file, by its first four bytes; 0, or -1 */
 static int reader_magic(struct reader *r, const uint8_t *p)
 {
 	for (int swap = 0; swap < 2; swap++) {
@@ -133,7 +133,7 @@ static int pcap_next(struct reader *r, struct packet *pkt)
  * reader_next - the next packet, whose bytes are valid until the next call
  *
  * Returns 1; 0 at the end of the file; -1 when nothing can be read any more.
- * Then, and at the end, r->error tells what was wrong, if anything was.
+ * Then, and at the end, r->error has the first error's words, or none.
  */
 int reader_next(struct reader *r, struct packet *pkt)
 {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /*
- * peek - the TCP sockets on a port, with what ss does not show
+ * peek - the TCP sockets on a port, with facts that ss does not show
  *
  * Asks sock_diag(7), as ss does, and adds two things: sockets that are only
  * bound (since Linux 6.8), and SO_REUSEADDR and SO_REUSEPORT.
@@ -141,7 +141,7 @@ static void parse(struct question *q, int argc, char **argv)
 		q->span[++q->spans] = parse_span(argv[i++]);
 }
 
-/* --- what is printed ------------------------------------------------------ */
+/* --- output --------------------------------------------------------------- */
 
 static const char *row_state(const struct row *r)
 {
@@ -234,7 +234,7 @@ static void print_row(const struct row *r, const struct question *q)
 	puts(q->json ? "}" : "");
 }
 
-/* print_range - the ports of -r: how many of which sort, and what is there */
+/* print_range - the ports of -r by their sort, and the sockets there */
 static void print_range(struct range *range, const struct question *q)
 {
 	unsigned int all = 0, unused = 0, shared = 0, held = 0;

@@ -215,7 +215,7 @@ static void print_options(FILE *f, const struct segment *s,
 	putc(']', f);
 }
 
-/* print_odd - what is no segment, or not wholly one, without the family */
+/* print_odd - a packet that is no whole segment, without the family */
 void print_odd(FILE *f, const struct segment *s)
 {
 	static const char *const names[] = {
@@ -236,7 +236,7 @@ void print_odd(FILE *f, const struct segment *s)
 
 /*
  * print_segment - a line, as tcpdump prints it behind the time
- * @tx, @rx: what the sender's and the receiver's numbers count from, or NULL
+ * @tx, @rx: origins of the sender's and the receiver's numbers, or NULL
  */
 void print_segment(FILE *f, const struct segment *s, const struct origin *tx,
 		   const struct origin *rx)
@@ -373,7 +373,7 @@ static void json_end(FILE *f, const char *key, const struct segment *s,
 
 /*
  * json_packet - an event of wire's; the caller closes the object
- * @event: its name; NULL: what @s is
+ * @event: its name; NULL: the kind of @s
  * @t0: the time that "t" counts from
  * @tx, @rx: as for json_segment()
  */

@@ -4,7 +4,7 @@
  */
 #include "modes.h"
 
-/* What one timed connect() gave. */
+/* The numbers of one timed connect(). */
 enum {
 	WALL,	/* ns */
 	CPU,	/* ns of this thread */
@@ -121,7 +121,7 @@ static void fill(struct search *se, unsigned int percent)
 		if (talk_stop)
 			return;
 		if (port < 0) {
-			/* What is there is not all ours. */
+			/* Other sockets hold ports, too. */
 			errno = EADDRNOTAVAIL;
 			die_errno("connection %u of %u", se->time_waits + 1,
 				  wanted);
@@ -261,7 +261,7 @@ static void set_range(struct search *se, const struct addr *peer)
 	}
 }
 
-/* check - what --search wants of the options */
+/* check - the options, or a usage error */
 static void check(struct client *cl)
 {
 	if (addr_port(&cl->peer) == 65535)

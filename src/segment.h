@@ -122,10 +122,10 @@ struct segment {
 	uint32_t data_len;
 	uint8_t opts[OPTS_MAX];
 	uint8_t opts_len;
-	char note[80]; /* unless NOT_TCP or SEGMENT: what is wrong */
+	char note[80]; /* unless NOT_TCP or SEGMENT: the reason */
 };
 
-/* One option of a segment: its kind and what follows kind and length. */
+/* One option of a segment: its kind and its data. */
 struct option_view {
 	uint8_t kind, len;
 	const uint8_t *data;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
  * sockdiag.c - the sockets as the kernel shows them, sock_diag(7): those that
- * are wanted, one by one or in groups, and what they mean for a range of ports
+ * are wanted, one by one or in groups, and the ports of a range that they hold
  */
 #include "peek.h"
 
@@ -95,7 +95,7 @@ void group(struct groups *g, const struct row *r)
 
 /* --- a range of ports --------------------------------------------------- */
 
-/* mark - what a socket means for its port, in -r */
+/* mark - note a socket at its port, for -r */
 static void mark(struct range *range, const struct span *span,
 		 const struct row *r)
 {

@@ -11,8 +11,8 @@
 #include <signal.h>
 
 /*
- * How long to wait for what takes microseconds, in seconds.  A lost SYN comes
- * again after one (RFC 6298, 2.1), a lost FIN after 0.2.
+ * How long to wait for events that take microseconds, in seconds.  A lost SYN
+ * comes again after one (RFC 6298, 2.1), a lost FIN after 0.2.
  */
 #define WAIT_S 10
 
@@ -26,7 +26,7 @@ static inline int socket_error(int fd)
 }
 
 /*
- * socket_advice - what to do about a call on a socket that failed
+ * socket_advice - the advice on a call on a socket that failed
  * @call: its name, as "bind"; @local: the address it was about, or NULL
  * @buf: of @size bytes; also what is returned: " (what to do)", or ""
  */

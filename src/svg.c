@@ -18,7 +18,7 @@ struct svg {
 	size_t size;
 	int right, y, rows;
 	uint64_t left_out;
-	int span_y[2], span_state[2]; /* what is drawn of both lifelines */
+	int span_y[2], span_state[2]; /* of both lifelines, so far */
 };
 
 /* svg_new - @wide: with room for timestamps */

@@ -197,7 +197,7 @@ static struct timespec *time_left(struct talk *t, int64_t until,
 }
 
 /*
- * talk_wait - wait for something to happen, and do what is due
+ * talk_wait - wait for an event, and let the conversations deal with it
  * @until: come back at this time by now_ns() at the latest; -1: no limit
  *
  * Returns whether the server's listener, whose data.ptr in t->epfd is NULL, is
@@ -315,7 +315,7 @@ void talk_setup(struct talk *t)
 		memset(t->filler_buf, 'x', sizeof(t->filler_buf));
 	if (!getrlimit(RLIMIT_NOFILE, &limit)) {
 		limit.rlim_cur = limit.rlim_max;
-		setrlimit(RLIMIT_NOFILE, &limit); /* if not: what there is */
+		setrlimit(RLIMIT_NOFILE, &limit); /* else the old limit */
 	}
 	talk_wake = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	if (talk_wake < 0)

@@ -44,7 +44,7 @@ static inline bool is_installed(void)
 	       access(tool_path("src/net.h", path), F_OK);
 }
 
-/* sandbox_command - what a user types to get scripts/sandbox */
+/* sandbox_command - the command that a user types for scripts/sandbox */
 static inline const char *sandbox_command(void)
 {
 	return is_installed() ? "rtest sandbox" : "scripts/sandbox";
@@ -80,8 +80,8 @@ static inline void run_command(const char *name, char **argv)
 }
 
 /*
- * find_command - become what the command line asks for when it is not rtest
- * itself: rtest-NAME is a link to this program, and no PORT begins with a
+ * find_command - become the command that the command line names, if it is not
+ * rtest itself: rtest-NAME is a link to this program, and no PORT begins with a
  * letter
  */
 static inline void find_command(char **argv)

@@ -15,7 +15,7 @@
 #include <fcntl.h>
 #include <getopt.h>
 
-/* The options, and what is under way. */
+/* The options, and the state of the run. */
 struct wire {
 	struct look look;
 	struct note notes[NOTES_MAX];
@@ -69,7 +69,7 @@ static void show_segment(struct wire *w, const struct segment *s)
 		      w->look.absolute ? NULL : rx);
 }
 
-/* flush - let out what was made so far */
+/* flush - write the output so far */
 static void flush(struct wire *w)
 {
 	if (w->writing && !writer_flush(w->writer))
@@ -129,7 +129,7 @@ static int run_live(struct wire *w)
 	int code;
 
 	catch_signals(&unblocked);
-	/* Headers are enough to show; what is shown is to be shown soon. */
+	/* Headers are enough to show, and lines are to come soon. */
 	if (w->write)
 		capture_open(&c, &w->filter, (size_t)w->ring << 20, w->snaplen,
 			     10);
@@ -209,7 +209,7 @@ static const char help[] =
 	"usage: wire [options] [IFACE]     show the TCP segments on IFACE (lo)\n"
 	"       wire [options] -r FILE     those in a pcap or pcapng file ('-': stdin)\n"
 	"\n"
-	"  wire -L -p 80 eth0             a ladder of what port 80 says\n"
+	"  wire -L -p 80 eth0             a ladder of port 80's connections\n"
 	"  wire -w a.pcap -c 100          the first 100 segments on lo, to a file\n"
 	"\n"
 	"Which segments:\n"
@@ -217,10 +217,10 @@ static const char help[] =
 	"  -H HOST     from or to this address (repeat for more)\n"
 	"  -c COUNT    stop after COUNT segments\n"
 	"  -t SECONDS  stop after SECONDS\n"
-	"  -r FILE     those in this file, not what crosses IFACE now\n"
+	"  -r FILE     those in this file, not those that cross IFACE now\n"
 	"How they are shown (without these, lines like tcpdump's):\n"
 	"  -L          a ladder: both ends, with the states they move to.  A segment\n"
-	"              that was lost ends in a cross: it, or what it answers, was\n"
+	"              that was lost ends in a cross: it, or the one it answers, was\n"
 	"              sent again\n"
 	"  -S          the ladder as an SVG picture\n"
 	"  -j          JSON lines; with -L also the states\n"
