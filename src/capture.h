@@ -27,6 +27,7 @@ struct filter {
 void filter_add_host(struct filter *f, const struct addr *a);
 void filter_add_port(struct filter *f, uint16_t port);
 bool wanted(const struct filter *f, const struct segment *s);
+bool kernel_judged(const struct filter *f, const struct packet *pkt);
 void filter_attach(int fd, const struct filter *f, uint32_t base,
 		   uint32_t snaplen);
 

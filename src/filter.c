@@ -197,3 +197,21 @@ void filter_attach(int fd, const struct filter *f, uint32_t base,
 	if (setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &fprog, sizeof(fprog)))
 		die_errno("attach the filter to the packet socket");
 }
+
+/*
+ * kernel_judged - whether the filter above has decided on a packet for good;
+ * to parse each once more would be a third of wire's time with -w
+ */
+bool kernel_judged(const struct filter *f, const struct packet *pkt)
+{
+	uint32_t base = pkt->link == LINK_ETHERNET ? ETH_LEN : 0;
+	const uint8_t *ip = pkt->data + base;
+	bool v6;
+
+	if (f->nhosts || pkt->cap < base + IP4_LEN)
+		return false;
+	v6 = ip[0] >> 4 == 6;
+	if (base && get16(ip - 2) != (v6 ? ETHER_IPV6 : ETHER_IPV4))
+		return false;
+	return !v6 || ip[6] == IPPROTO_TCP;
+}

@@ -88,11 +88,13 @@ static bool take_packet(void *to, const struct packet *pkt)
 		flush(w);
 		return true;
 	}
-	parse_packet(pkt, &s);
-	w->others += s.kind == NOT_TCP;
-	w->tunnelled += s.tunnel && s.kind == NOT_TCP;
-	if (!wanted(&w->filter, &s))
-		return true;
+	if (!w->writing || w->read || !kernel_judged(&w->filter, pkt)) {
+		parse_packet(pkt, &s);
+		w->others += s.kind == NOT_TCP;
+		w->tunnelled += s.tunnel && s.kind == NOT_TCP;
+		if (!wanted(&w->filter, &s))
+			return true;
+	}
 	w->seen++;
 	if (!w->write) {
 		show_segment(w, &s);
