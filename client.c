@@ -2,11 +2,10 @@
 /*
  * client - TCP connections from a fixed port, or from many
  *
- * The successor of the client half of Stevens' sock and of nc: stdin goes to
- * the connection, bytes that are received to stdout.  With options it plays one
- * side of an experiment: who closes first and how, which port connect() leaves
- * from, how many connections there are, in a row or (-H) at once.  Its other
- * modes are in src/: bulk.c, search.c, ages.c.
+ * The client half of Stevens' sock and of nc: stdin goes to the connection,
+ * bytes that are received to stdout.  The options decide which end closes first
+ * and how, the local port, and the number of connections, in a row or (-H) at
+ * once.  Its other modes are in src/: bulk.c, search.c, ages.c.
  */
 #include "src/modes.h"
 
@@ -49,27 +48,29 @@ static const char help[] =
 	"             Makes a connection to PORT of each and closes it first; at that\n"
 	"             age it connects there once more. One local port alone should be\n"
 	"             in reach: see -R, and net.ipv4.ip_local_port_range. Takes -R, -j,\n"
-	"             and -H: hold what was connected until a signal comes\n"
+	"             and -H: hold the connections until a signal comes\n"
 	"\n"
 	"Examples:\n"
 	"  client -A -c -n 2 -b 1234 127.0.0.1 80    twice from one port\n"
 	"  client --bulk -n 20000 127.0.0.1 8080     20,000 TIME-WAITs in a second\n";
 
-/* parse_range - "LO-HI", or a usage error */
-static uint32_t parse_range(const char *s)
+/* take_range - LO-HI of -R, or a usage error */
+static void take_range(void *to, const char *text)
 {
+	struct client *cl = to;
 	char lo[8] = "";
-	const char *dash = strchr(s, '-');
+	size_t dash = strcspn(text, "-");
 	uint32_t low, high;
 
-	if (!dash || (size_t)(dash - s) >= sizeof(lo))
-		die_usage("-R wants LO-HI, two ports, not '%s'", s);
-	memcpy(lo, s, (size_t)(dash - s));
+	if (!text[dash] || dash >= sizeof(lo))
+		die_usage("-R wants LO-HI, two ports, not '%s'", text);
+	memcpy(lo, text, dash);
 	low = parse_port("-R", lo);
-	high = parse_port("-R", dash + 1);
+	high = parse_port("-R", text + dash + 1);
 	if (low > high)
-		die_usage("-R wants LO-HI, the lower port first, not '%s'", s);
-	return high << 16 | low;
+		die_usage("-R wants LO-HI, the lower port first, not '%s'",
+			  text);
+	cl->range = high << 16 | low;
 }
 
 /* client_socket - a socket with all that is asked for; -1: refused */
@@ -128,7 +129,7 @@ static bool more(const struct client *cl)
 	       (!cl->talk.count || cl->started < cl->talk.count);
 }
 
-/* set_local_end - what to bind() to, from -l and -b */
+/* set_local_end - the address to bind() to, of -l and -b */
 static void set_local_end(struct client *cl)
 {
 	bool v6 = cl->peer.sa.sa_family == AF_INET6;
@@ -177,106 +178,69 @@ static int converse(struct client *cl)
 	return talk_end(t);
 }
 
-#define OWN_OPTIONS "b:p:l:NR:i:t:"
+/* The other modes, by the letters of their options. */
+enum { BULK = 1, SEARCH, AGES };
 
 static const struct mode {
 	const char *name;
-	const char *takes; /* the letters of its options; NULL: all */
+	const char *takes; /* the letters of its options */
 	int (*run)(struct client *cl);
 } modes[] = {
-	{"", NULL, converse},
-	{"bulk", "AcHdjlnRv", bulk},
-	{"search", "jn", search},
-	{"ages", "HjR", ages},
+	[0] = {"", NULL, converse},
+	[BULK] = {"bulk", "\1AcHdjlnRv", bulk},
+	[SEARCH] = {"search", "\2jn", search},
+	[AGES] = {"ages", "\3HjR", ages},
 };
 
-/* check_mode - an option that the mode does not take is a usage error */
-static void check_mode(const struct client *cl, const struct mode *mode)
+/*
+ * given_mode - the mode of the options that were given; more than one, or an
+ * option that the mode does not take, is a usage error
+ */
+static const struct mode *given_mode(const struct client *cl)
 {
-	for (const char *p = TALK_OPTIONS OWN_OPTIONS; mode->takes && *p; p++)
-		if (*p != ':' && cl->given[(unsigned char)*p] &&
-		    !strchr(mode->takes, *p))
-			die_usage("--%s does not take -%c", mode->name, *p);
+	const char *first = strpbrk(cl->given, "\1\2\3");
+	const struct mode *mode = &modes[first ? (int)*first : 0];
+	const char *wrong = mode->takes ? cl->given : "";
+
+	if (first && strpbrk(first + 1, "\1\2\3"))
+		die_usage("--bulk, --search and --ages: choose one");
+	wrong += strspn(wrong, mode->takes ? mode->takes : "");
+	if (*wrong)
+		die_usage("--%s does not take -%c", mode->name, *wrong);
+	return mode;
 }
 
 /* parse_operands - ADDR PORT */
 static void parse_operands(struct client *cl, int argc, char **argv)
 {
-	char copy[256], *host, *port = NULL;
-
-	if (argc == 1 && strlen(argv[0]) < sizeof(copy))
-		port = split_port(strcpy(copy, argv[0]), &host);
-	if (port)
-		die_usage("ADDR and PORT are two words: 'client %s %s'", host,
-			  port);
+	talk_operands(argc, argv);
 	if (argc < 2)
 		die_usage("ADDR and PORT are wanted");
-	if (argc > 2)
-		die_usage("one ADDR and one PORT, not also '%s'", argv[2]);
 	cl->peer = parse_addr("ADDR", argv[0], parse_port("PORT", argv[1]));
 }
 
-/*
- * parse - read the command line; a usage error ends the program
- *
- * Returns the mode that it asks for.
- */
+/* parse - read the command line; returns the mode; or a usage error */
 static const struct mode *parse(struct client *cl, int argc, char **argv)
 {
-	static const struct option longs[] = {
-		OPT_LONG,
-		{"bulk", no_argument, NULL, OPT_OWN + 1},
-		{"search", no_argument, NULL, OPT_OWN + 2},
-		{"ages", required_argument, NULL, OPT_OWN + 3},
-		{NULL, 0, NULL, 0}};
-	const struct mode *mode = modes;
-	struct talk *t = &cl->talk;
-	int opt;
+	const struct opt options[] = {
+		TALK_OPTIONS(&cl->talk){'b', ARG_TEXT, .to = &cl->port},
+		{'p', ARG_TEXT, .to = &cl->port},
+		{'l', ARG_TEXT, .to = &cl->from},
+		{'N', ARG_SET, .to = &cl->no_port},
+		{'R', ARG_OTHER, .to = cl, .take = take_range},
+		{'i', ARG_SECONDS, .to = &cl->interval},
+		{'t', ARG_SECONDS, .to = &cl->talk.pause[CONV_T_CONNECT]},
+		{BULK, ARG_SET, .to = &cl->both_ends, .name = "bulk"},
+		{SEARCH, ARG_SET, .to = &cl->both_ends, .name = "search"},
+		{AGES, ARG_TEXT, .to = &cl->ages, .name = "ages"},
+		{0},
+	};
+	int first = parse_options(argc, argv, options, cl->given, help);
 
-	opterr = 0;
-	while ((opt = getopt_long(argc, argv, ":" TALK_OPTIONS OWN_OPTIONS,
-				  longs, NULL)) != -1) {
-		if (opt > 0 && opt < UINT8_MAX)
-			cl->given[opt] = true;
-		switch (opt) {
-		case OPT_OWN + 1:
-		case OPT_OWN + 2:
-		case OPT_OWN + 3:
-			if (mode != modes && mode != &modes[opt - OPT_OWN])
-				die_usage(
-					"--bulk, --search and --ages: choose one");
-			mode = &modes[opt - OPT_OWN];
-			cl->ages = optarg;
-			break;
-		case 'b':
-		case 'p':
-			cl->port = optarg;
-			break;
-		case 'l':
-			cl->from = optarg;
-			break;
-		case 'N':
-			cl->no_port = true;
-			break;
-		case 'R':
-			cl->range = parse_range(optarg);
-			break;
-		case 'i':
-			cl->interval = parse_seconds("-i", optarg);
-			break;
-		case 't':
-			t->pause[CONV_T_CONNECT] = parse_seconds("-t", optarg);
-			break;
-		default:
-			if (!talk_option(t, opt, optarg))
-				common_option(opt, argv, help);
-		}
-	}
-	if (t->half_close && optind == argc)
-		common_option(OPT_HELP, argv, help);
-	parse_operands(cl, argc - optind, argv + optind);
-	check_mode(cl, mode);
-	return mode;
+	if (cl->talk.half_close && first == argc)
+		end_options(OPT_HELP, argv, help);
+	parse_operands(cl, argc - first, argv + first);
+	return given_mode(cl);
 }
 
 int main(int argc, char **argv)

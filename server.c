@@ -1,14 +1,12 @@
 // SPDX-License-Identifier: MIT
 /*
- * server - a TCP listener that decides who closes, when, and how
+ * server - a TCP listener that decides which end closes, when, and how
  *
- * The successor of the server half of Stevens' sock and of nc -l: bytes that
- * are received go to stdout, and stdin goes to the newest connection.  With
- * options it plays one side of an experiment.  One thread, any number of
- * connections; src/conversation.h says where the parts of one are.
+ * The server half of Stevens' sock and of nc -l: bytes that are received go to
+ * stdout, and stdin goes to the newest connection.  One thread, any number of
+ * connections; src/conversation.h lists the parts of one.
  */
 #include "src/conversation.h"
-#include "src/relay.h"
 
 static const char help[] =
 	"usage: server [options] [ADDR] PORT\n"
@@ -38,7 +36,7 @@ struct server {
 	struct relay relay; /* -F */
 	struct addr local;
 	int fd;		       /* the listener; -1: closed */
-	int backlog;	       /* -q */
+	int64_t backlog;       /* -q */
 	bool bind_only;	       /* -o */
 	bool keep;	       /* -k */
 	bool forward;	       /* -F */
@@ -55,10 +53,11 @@ static bool more(const struct server *s)
 	return !s->talk.count || s->talk.connections < s->talk.count;
 }
 
-/* parse_target - ADDR:PORT or [ADDR]:PORT of -F, or a usage error */
-static void parse_target(struct server *s, const char *text)
+/* take_target - ADDR:PORT or [ADDR]:PORT of -F, or a usage error */
+static void take_target(void *to, const char *text)
 {
 	char copy[256], *host, *port = NULL;
+	struct server *s = to;
 
 	if (strlen(text) < sizeof(copy))
 		port = split_port(strcpy(copy, text), &host);
@@ -68,7 +67,7 @@ static void parse_target(struct server *s, const char *text)
 	s->forward = true;
 }
 
-/* check_forward - -F and what it cannot go with, or a usage error */
+/* check_forward - options that do not go with -F are usage errors */
 static void check_forward(struct server *s)
 {
 	const struct talk *t = &s->talk;
@@ -92,17 +91,9 @@ static void check_forward(struct server *s)
 /* parse_operands - [ADDR] PORT */
 static void parse_operands(struct server *s, int argc, char **argv)
 {
-	char copy[256], *host, *port = NULL;
-
+	talk_operands(argc, argv);
 	if (argc < 1)
 		die_usage("PORT is missing");
-	if (argc > 2)
-		die_usage("one ADDR and one PORT, not also '%s'", argv[2]);
-	if (argc == 1 && strlen(argv[0]) < sizeof(copy))
-		port = split_port(strcpy(copy, argv[0]), &host);
-	if (port)
-		die_usage("ADDR and PORT are two words: 'server %s %s'", host,
-			  port);
 	s->local = parse_addr(
 		"ADDR", argc == 2 ? argv[0] : NULL,
 		(in_port_t)parse_long("PORT", argv[argc - 1], 0, 65535));
@@ -111,43 +102,23 @@ static void parse_operands(struct server *s, int argc, char **argv)
 /* parse - read the command line; a usage error ends the program */
 static void parse(struct server *s, int argc, char **argv)
 {
-	static const struct option longs[] = {OPT_LONG, {NULL, 0, NULL, 0}};
-	struct talk *t = &s->talk;
-	int opt;
+	char given[OPTIONS_MAX] = "";
+	const struct opt options[] = {
+		TALK_OPTIONS(&s->talk){'k', ARG_SET, .to = &s->keep},
+		{'q', ARG_NUMBER, .to = &s->backlog, 0, INT32_MAX},
+		{'O', ARG_SECONDS, .to = &s->accept_after},
+		{'o', ARG_SET, .to = &s->bind_only},
+		{'F', ARG_OTHER, .to = s, .take = take_target},
+		{'C', ARG_SET, .to = &s->relay.close_inner},
+		{0},
+	};
+	int first = parse_options(argc, argv, options, given, help);
 
-	opterr = 0;
-	while ((opt = getopt_long(argc, argv, ":" TALK_OPTIONS "kq:O:oF:C",
-				  longs, NULL)) != -1) {
-		switch (opt) {
-		case 'k':
-			s->keep = true;
-			break;
-		case 'q':
-			s->backlog =
-				(int)parse_long("-q", optarg, 0, INT32_MAX);
-			break;
-		case 'O':
-			s->accept_after = parse_seconds("-O", optarg);
-			break;
-		case 'o':
-			s->bind_only = true;
-			break;
-		case 'F':
-			parse_target(s, optarg);
-			break;
-		case 'C':
-			s->relay.close_inner = true;
-			break;
-		default:
-			if (!talk_option(t, opt, optarg))
-				common_option(opt, argv, help);
-		}
-	}
-	if (t->half_close && optind == argc)
-		common_option(OPT_HELP, argv, help);
-	talk_check(t);
+	if (s->talk.half_close && first == argc)
+		end_options(OPT_HELP, argv, help);
+	talk_check(&s->talk);
 	check_forward(s);
-	parse_operands(s, argc - optind, argv + optind);
+	parse_operands(s, argc - first, argv + first);
 }
 
 /* open_listener - socket(), bind(), and listen() unless -o; false: refused */
@@ -161,7 +132,7 @@ static bool open_listener(struct server *s)
 	if (s->bind_only)
 		return true;
 	/* Two sockets may be bound to one port and not both listen. */
-	if (!talk_listen(t, s->fd, s->backlog, &s->local))
+	if (!talk_listen(t, s->fd, (int)s->backlog, &s->local))
 		return false;
 	if (s->accept_after)
 		s->accept_at = now_ns() + s->accept_after;
@@ -245,7 +216,7 @@ static void serve(struct server *s)
 	while (!talk_stop && (more(s) || t->open || s->bind_only)) {
 		arm(s);
 		if (s->full && !t->open)
-			return; /* nobody could free a descriptor: refused */
+			return; /* no descriptor can become free: refused */
 		/* A few at a time, so that those accepted are served too. */
 		if (talk_wait(t, s->accept_at))
 			for (int i = 0; i < 64 && more(s) && accept_one(s); i++)

@@ -49,24 +49,20 @@ static int range_socket(const struct client *cl)
 	return fd;
 }
 
-/* await_fin - wait for the peer's FIN */
+/* await_fin - wait for the peer's FIN; neither end ever writes */
 static void await_fin(int fd)
 {
 	char byte;
-	ssize_t n = read(fd, &byte, 1);
 
-	if (n < 0)
+	if (read(fd, &byte, 1) < 0)
 		die_errno("read");
-	if (n > 0)
-		refuse("read: a byte came, where only this program writes");
 }
 
 /*
  * leave_time_wait - one connection, closed by the client first
  *
- * The client's end, which waits for the other FIN as a whole socket, is in
- * TIME-WAIT when its read() returns: tcp_fin() enters that state and then wakes
- * the reader.
+ * Its end is in TIME-WAIT when its read() returns: tcp_fin() enters that state
+ * and then wakes the reader.
  */
 static void leave_time_wait(const struct client *cl, int listener,
 			    struct aged *a)
@@ -90,14 +86,14 @@ static void leave_time_wait(const struct client *cl, int listener,
 /*
  * try_again - connect() to where the TIME-WAIT is, at its age, and tell
  *
- * The age at the moment at which the kernel looked lies between from and to.
- * A connection that was made stays open until the program ends.
+ * The kernel looked at an age between from and to.  A connection that was made
+ * stays open until the program ends.
  */
 static void try_again(const struct client *cl, int listener,
 		      const struct aged *a)
 {
 	int64_t due = a->closed + a->age, begin, end;
-	struct timespec ts = {due / 1000000000, due % 1000000000};
+	struct timespec ts = timespec_of(due);
 	int fd = range_socket(cl), err = 0;
 	char text[ADDR_STRLEN];
 

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * arrival.c - did a segment reach its receiver?  The capture does not show it;
- * what comes next does
+ * arrival.c - did a segment reach its receiver?  Later segments show it
  */
 #include "track.h"
 
@@ -19,7 +18,7 @@ static bool sacked(const struct segment *t, const struct segment *s)
 	return false;
 }
 
-/* judge_syn - what @t, of the same side or not, says about the SYN @s */
+/* judge_syn - judge() for a SYN */
 static enum arrival judge_syn(const struct segment *s, const struct segment *t,
 			      bool same, const struct end *rx)
 {
@@ -77,7 +76,7 @@ static enum arrival judge_data(const struct segment *s, const struct segment *t,
 }
 
 /*
- * judge - what the later segment @t says about the arrival of @s
+ * judge - the arrival of @s, by the later segment @t
  * @same: both are of one side
  * @rx: the end that @s goes to, as it was when @s was sent
  * @doubt: an earlier judgement of @s was DOUBTFUL

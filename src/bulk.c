@@ -1,10 +1,5 @@
 // SPDX-License-Identifier: MIT
-/*
- * bulk.c - client --bulk: both ends of a million connections
- *
- * Both are in one process and in one thread.  So there is nobody to wait for,
- * and no memory but the descriptors of -H grows with their number.
- */
+/* bulk.c - client --bulk: both ends of a million connections, in one thread */
 #include "modes.h"
 
 #include <poll.h>
@@ -14,18 +9,16 @@
 struct bulk {
 	struct client *cl;
 	uint32_t addr; /* IPv4: the first local address, in host order */
-	uint64_t addrs;
+	int64_t addrs;
 	in_port_t lo, skip; /* local ports: from @lo on, without @skip */
-	uint64_t ports;
+	int64_t ports;
 	int listener;
 	int *fds; /* -H: the one that closes first, its other end, and so on */
-	uint64_t made;
+	int64_t made;
 	int64_t start, tell_at;
 	bool tty, told;
-	bool ending; /* the signal has come: it ends no wait any more */
+	bool ending; /* a signal ends no wait any more */
 };
-
-/* --- the clients' ends ---------------------------------------------------- */
 
 /* set_ports - of -R, else those that the kernel picks from */
 static void set_ports(struct bulk *b)
@@ -84,7 +77,7 @@ static void set_addresses(struct bulk *b)
 	if (!v4)
 		return;
 	b->addr = ntohl(cl->local.in.sin_addr.s_addr);
-	b->addrs = UINT64_C(1) << (32 - bits);
+	b->addrs = INT64_C(1) << (32 - bits);
 	b->addr &= ~(uint32_t)(b->addrs - 1);
 	if (b->addrs > 2) {
 		b->addr++;
@@ -93,12 +86,10 @@ static void set_addresses(struct bulk *b)
 }
 
 /*
- * local_end - the local address and port of the connection number @i
- *
- * All ports of an address, then those of the next: so a port's chain in the
- * kernel's table of bound ports stays short.
+ * local_end - the local address and port of the connection number @i: all ports
+ * of an address, then those of the next
  */
-static const struct addr *local_end(struct bulk *b, uint64_t i)
+static const struct addr *local_end(struct bulk *b, int64_t i)
 {
 	struct addr *a = &b->cl->local;
 	in_port_t port = (in_port_t)(b->lo + i % b->ports);
@@ -116,21 +107,18 @@ static const struct addr *local_end(struct bulk *b, uint64_t i)
 static void check_count(const struct bulk *b)
 {
 	const struct talk *t = &b->cl->talk;
-	uint64_t most = b->addrs * b->ports;
+	int64_t most = b->addrs * b->ports;
 
 	if (t->count > most)
-		refuse("%" PRIu64 " local addresses with %" PRIu64
-		       " ports make %" PRIu64 " connections, not %" PRIu64
+		refuse("%" PRId64 " local addresses with %" PRId64
+		       " ports make %" PRId64 " connections, not %" PRId64
 		       " (widen -l or -R)",
 		       b->addrs, b->ports, most, t->count);
 	check_room(t->count, t->hold);
 }
 
-/* --- a connection --------------------------------------------------------- */
-
 /*
- * wait_for - wait until one of two sockets can be read
- * @other: -1 for none; waits for an error of it only
+ * wait_for - wait until @fd can be read, or @other (-1: none) has an error
  * @until: the deadline by now_ns(); -1: none
  *
  * Rare: on loopback a segment has arrived when the call that sent it is over.
@@ -142,15 +130,9 @@ static int wait_for(const struct bulk *b, int fd, int other, int64_t until)
 		{.fd = b->ending ? -1 : talk_wake, .events = POLLIN},
 		{.fd = fd, .events = POLLIN},
 		{.fd = other}};
-	struct timespec ts = {0, 0};
-	int64_t left = until - now_ns();
-	int n;
+	struct timespec ts = timespec_of(until - now_ns());
+	int n = ppoll(fds, 3, until < 0 ? NULL : &ts, NULL);
 
-	if (left > 0) {
-		ts.tv_sec = (time_t)(left / 1000000000);
-		ts.tv_nsec = (long)(left % 1000000000);
-	}
-	n = ppoll(fds, 3, until < 0 ? NULL : &ts, NULL);
 	if (n < 0)
 		return errno == EINTR ? 0 : errno; /* talk_wake is readable */
 	if (fds[0].revents)
@@ -159,11 +141,10 @@ static int wait_for(const struct bulk *b, int fd, int other, int64_t until)
 }
 
 /*
- * accept_from - the server's end of the connection that @fd has begun
+ * accept_from - the server's end of the connection that @fd has begun; -1
+ * after the error line, or on a signal
  *
- * When there is one to accept, @fd has been answered: connect() has succeeded.
- * Others who come to the listener are sent away.  Returns -1 after the error
- * line, or on a signal.
+ * Connections from other addresses are closed.
  */
 static int accept_from(struct bulk *b, int fd, const struct addr *local)
 {
@@ -284,13 +265,7 @@ static bool make_one(struct bulk *b)
 	return true;
 }
 
-/* --- what is reported ----------------------------------------------------- */
-
-/*
- * progress - how many are made: on a terminal, and each second with -j
- *
- * The line ends at its own start, so that an error message overwrites it.
- */
+/* progress - how many are made: on a terminal, and each second with -j */
 static void progress(struct bulk *b)
 {
 	struct talk *t = &b->cl->talk;
@@ -303,10 +278,11 @@ static void progress(struct bulk *b)
 	b->tell_at = now + (b->tty ? 200000000 : 1000000000);
 	if (b->tty) {
 		if (t->count)
-			snprintf(of, sizeof(of), " of %" PRIu64, t->count);
+			snprintf(of, sizeof(of), " of %" PRId64, t->count);
 		snprintf(text, sizeof(text),
-			 "%s: %" PRIu64 "%s connections, %.0f/s", prog_name,
+			 "%s: %" PRId64 "%s connections, %.0f/s", prog_name,
 			 b->made, of, rate);
+		/* So that an error message overwrites it. */
 		fprintf(stderr, "%-72s\r", text);
 		b->told = true;
 	}
@@ -319,7 +295,7 @@ static void report_made(struct bulk *b)
 {
 	double seconds = (double)(now_ns() - b->start) / 1e9;
 	struct talk *t = &b->cl->talk;
-	uint64_t tw;
+	int64_t tw;
 	bool known = time_waits(&tw);
 	char line[160], has[64] = "";
 	int n;
@@ -330,10 +306,10 @@ static void report_made(struct bulk *b)
 		return;
 	if (known)
 		snprintf(has, sizeof(has),
-			 "; this network namespace has %" PRIu64 " TIME-WAIT",
+			 "; this network namespace has %" PRId64 " TIME-WAIT",
 			 tw);
 	n = snprintf(line, sizeof(line),
-		     "%" PRIu64 " connection%s %s in %.3f s, %.0f/s%s\n",
+		     "%" PRId64 " connection%s %s in %.3f s, %.0f/s%s\n",
 		     b->made, b->made == 1 ? "" : "s",
 		     b->fds ? "held" : "closed", seconds,
 		     (double)b->made / seconds, has);
@@ -343,18 +319,16 @@ static void report_made(struct bulk *b)
 /* report_stopped - not all are made */
 static void report_stopped(const struct bulk *b)
 {
-	uint64_t tracked, most;
+	int64_t tracked, most;
 	bool full = !talk_stop && conntrack(&tracked, &most) &&
 		    tracked >= most - most / 100;
 
-	fprintf(stderr, "%s: %s after %" PRIu64 " connections%s\n", prog_name,
+	fprintf(stderr, "%s: %s after %" PRId64 " connections%s\n", prog_name,
 		talk_stop ? "ended by a signal" : "stopped", b->made,
 		full ? " (conntrack is full: raise net.netfilter.nf_conntrack_max)"
 		     : "");
 	b->cl->talk.status = EXIT_REFUSED;
 }
-
-/* --- all of them ---------------------------------------------------------- */
 
 /* listen_first - the server's end; on failure one line, exit 1 */
 static void listen_first(struct bulk *b)
@@ -368,15 +342,15 @@ static void listen_first(struct bulk *b)
 		exit(EXIT_REFUSED);
 }
 
-/* let_go - close what is held: all that close first, then all others */
+/* let_go - close the held ends: all that close first, then all others */
 static void let_go(struct bulk *b)
 {
 	int64_t until = now_ns() + 1000000000;
 
 	b->ending = true;
-	for (uint64_t i = 0; i < b->made; i++)
+	for (int64_t i = 0; i < b->made; i++)
 		close(b->fds[2 * i]);
-	for (uint64_t i = 0; i < b->made; i++)
+	for (int64_t i = 0; i < b->made; i++)
 		close_other(b, b->fds[2 * i + 1], until);
 	free(b->fds);
 }
@@ -400,10 +374,7 @@ int bulk(struct client *cl)
 		if (!b.fds)
 			die_errno("memory for the descriptors");
 	}
-	/*
-	 * Loopback hands segments over through a queue of the sender's CPU
-	 * (enqueue_to_backlog()); on two CPUs they could overtake one another.
-	 */
+	/* From two CPUs' queues segments would overtake one another. */
 	stay_on_cpu();
 	b.start = now_ns();
 	b.tell_at = b.start + 200000000;

@@ -3,57 +3,23 @@
  * capture.c - a packet socket with a TPACKET_V3 ring: whole packets, packed
  * into blocks that are handed over one at a time
  *
- * What the kernel took in is known exactly (PACKET_STATISTICS), so that
- * capture_drain() can tell when nothing is on its way any more.
+ * The kernel counts the packets that it took in (PACKET_STATISTICS), so that
+ * capture_drain() can wait for the last of them.
  */
 #include "capture.h"
 
+#include <linux/if_packet.h>
 #include <net/if.h>
 #include <net/if_arp.h>
-#include <netpacket/packet.h>
 #include <poll.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 
-/*
- * From the kernel's UAPI (linux/if_packet.h), which musl's compiler wrapper
- * does not have on its path.
- */
-enum {
-	TPACKET_V3 = 2, /* enum tpacket_versions */
-	BLOCK_MAX = 1 << 19,
-	BLOCK_MIN = 1 << 14,
-	BLOCKS_WANTED = 64,
-	STATUS_USER = 1,      /* TP_STATUS_USER */
-	STATUS_VLAN = 1 << 4, /* TP_STATUS_VLAN_VALID */
-	STATUS_TPID = 1 << 6, /* TP_STATUS_VLAN_TPID_VALID */
-};
+enum { BLOCK_MAX = 1 << 19, BLOCK_MIN = 1 << 14, BLOCKS_WANTED = 64 };
 
-#ifndef PACKET_IGNORE_OUTGOING
+#ifndef PACKET_IGNORE_OUTGOING /* of newer headers */
 #define PACKET_IGNORE_OUTGOING 23
 #endif
-
-/* struct tpacket_req3 */
-struct ring_request {
-	unsigned int block_size, blocks, slot_size, slots;
-	unsigned int retire_ms, private_size, features;
-};
-
-/* struct tpacket_block_desc, as far as it is of use here */
-struct block {
-	uint32_t version, private_offset;
-	uint32_t status, packets, first;
-};
-
-/* struct tpacket3_hdr */
-struct block_packet {
-	uint32_t next, sec, nsec, cap, len, status;
-	uint16_t mac, net;
-	uint32_t rxhash, vlan_tci;
-	uint16_t vlan_tpid;
-};
-
-_Static_assert(sizeof(struct block_packet) == 40, "struct tpacket3_hdr");
 
 volatile sig_atomic_t interrupted;
 
@@ -66,7 +32,7 @@ static void on_signal(int sig)
 /*
  * catch_signals - SIGINT, SIGTERM and SIGHUP reach the program only inside
  * ppoll(), so none can slip in between a check and the wait; a write to a pipe
- * that nobody reads fails
+ * without a reader fails
  * @unblocked: set to the mask for ppoll()
  */
 void catch_signals(sigset_t *unblocked)
@@ -92,7 +58,7 @@ void catch_signals(sigset_t *unblocked)
 /*
  * need_socket - a packet or raw socket, as @what says
  *
- * Without the right to one the program ends, and says what it needs.
+ * Without the right to one the program ends with one line.
  */
 int need_socket(int family, int type, int protocol, const char *what)
 {
@@ -147,26 +113,28 @@ int interface_of(int fd, const char *name, int *type, uint8_t mac[6])
 static void map_ring(struct capture *c, size_t bytes, uint32_t snaplen,
 		     unsigned int retire_ms)
 {
-	struct ring_request req = {
-		.block_size = BLOCK_MAX,
-		.slot_size = 2048, /* only checked, not used, by V3 */
-		.retire_ms = retire_ms,
+	struct tpacket_req3 req = {
+		.tp_block_size = BLOCK_MAX,
+		.tp_frame_size = 2048, /* only checked, not used, by V3 */
+		.tp_retire_blk_tov = retire_ms,
 	};
 	int version = TPACKET_V3;
 
-	while (req.block_size > BLOCK_MIN &&
-	       bytes / req.block_size < BLOCKS_WANTED &&
-	       (bytes / req.block_size < 8 || req.block_size / 32 >= snaplen))
-		req.block_size /= 2;
-	req.blocks = (unsigned int)(bytes / req.block_size);
-	req.slots = req.blocks * (req.block_size / req.slot_size);
+	while (req.tp_block_size > BLOCK_MIN &&
+	       bytes / req.tp_block_size < BLOCKS_WANTED &&
+	       (bytes / req.tp_block_size < 8 ||
+		req.tp_block_size / 32 >= snaplen))
+		req.tp_block_size /= 2;
+	req.tp_block_nr = (unsigned int)(bytes / req.tp_block_size);
+	req.tp_frame_nr =
+		req.tp_block_nr * (req.tp_block_size / req.tp_frame_size);
 	if (setsockopt(c->fd, SOL_PACKET, PACKET_VERSION, &version,
 		       sizeof(version)))
 		die_errno("choose TPACKET_V3");
 	if (setsockopt(c->fd, SOL_PACKET, PACKET_RX_RING, &req, sizeof(req)))
 		die_errno("a ring of %zu MiB (see -B)", bytes >> 20);
-	c->block = req.block_size;
-	c->blocks = req.blocks;
+	c->block = req.tp_block_size;
+	c->blocks = req.tp_block_nr;
 	c->map = mmap(NULL, c->block * c->blocks, PROT_READ | PROT_WRITE,
 		      MAP_SHARED, c->fd, 0);
 	if (c->map == MAP_FAILED)
@@ -174,29 +142,30 @@ static void map_ring(struct capture *c, size_t bytes, uint32_t snaplen,
 }
 
 /*
- * capture_open - capture on @c->ifname from the moment that this returns
+ * capture_open - capture on @c->ifname from the moment that this returns, or
+ * end the program
  * @bytes: size of the ring
  * @snaplen: so much of each packet
  * @retire_ms: a packet waits in the ring for twice that at most
- *
- * Ends the program with one line when the system refuses.
  */
 void capture_open(struct capture *c, const struct filter *f, size_t bytes,
 		  uint32_t snaplen, unsigned int retire_ms)
 {
 	struct sockaddr_ll ll = {.sll_family = AF_PACKET,
 				 .sll_protocol = htons(0x0003)}; /* ETH_P_ALL */
-	int type, one = 1;
+	int type = ARPHRD_VOID, one = 1;
 	uint8_t mac[6];
 
 	c->fd = need_socket(AF_PACKET, SOCK_RAW, 0, "packet");
-	c->ifindex = interface_of(c->fd, c->ifname, &type, mac);
-	if (c->ifindex < 0)
-		die_errno("%s (see 'ip link')", c->ifname);
-	c->base = type == ARPHRD_ETHER || type == ARPHRD_LOOPBACK ? ETH_LEN : 0;
+	if (c->ifname) {
+		c->ifindex = interface_of(c->fd, c->ifname, &type, mac);
+		if (c->ifindex < 0)
+			die_errno("%s (see 'ip link')", c->ifname);
+	}
+	if (type == ARPHRD_ETHER || type == ARPHRD_LOOPBACK)
+		c->base = ETH_LEN;
 	c->link = c->base ? LINK_ETHERNET : LINK_RAW;
-	if (!c->base) { /* a tunnel and the like: let the kernel take the
-			   link header off */
+	if (!c->base) { /* let the kernel take the link header off */
 		close(c->fd);
 		c->fd = need_socket(AF_PACKET, SOCK_DGRAM, 0, "packet");
 	}
@@ -208,88 +177,96 @@ void capture_open(struct capture *c, const struct filter *f, size_t bytes,
 	map_ring(c, bytes, snaplen, retire_ms);
 	ll.sll_ifindex = c->ifindex;
 	if (bind(c->fd, (struct sockaddr *)&ll, sizeof(ll)))
-		die_errno("capture on %s", c->ifname);
+		die_errno("capture on %s",
+			  c->ifname ? c->ifname : "all interfaces");
 }
 
 /*
- * capture_take - hand over the packets of the blocks that are ready
- * @more: set to false when @take has enough
+ * capture_take - hand over the packets of the blocks that are ready, one round
+ * of the ring at most; @more: set to false when @take has enough
  *
- * Returns how many packets that were.  Comes back after one round of the ring.
+ * Returns how many packets that were.
  */
-uint64_t capture_take(struct capture *c, take_fn *take, void *to, bool *more)
+static uint64_t capture_take(struct capture *c, take_fn *take, void *to,
+			     bool *more)
 {
 	uint64_t before = c->taken;
 
 	for (size_t n = 0; n < c->blocks && *more; n++) {
-		struct block *b = (void *)(c->map + c->next * c->block);
+		struct tpacket_block_desc *desc =
+			(void *)(c->map + c->next * c->block);
+		struct tpacket_hdr_v1 *b = &desc->hdr.bh1;
 		const uint8_t *at;
 
-		if (!(__atomic_load_n(&b->status, __ATOMIC_ACQUIRE) &
-		      STATUS_USER))
+		if (!(__atomic_load_n(&b->block_status, __ATOMIC_ACQUIRE) &
+		      TP_STATUS_USER))
 			break;
-		at = (uint8_t *)b + b->first;
-		for (uint32_t i = 0; i < b->packets && *more; i++) {
-			const struct block_packet *h = (const void *)at;
+		at = (uint8_t *)desc + b->offset_to_first_pkt;
+		for (uint32_t i = 0; i < b->num_pkts && *more; i++) {
+			const struct tpacket3_hdr *h = (const void *)at;
 			struct packet pkt = {
-				.ns = (int64_t)h->sec * 1000000000 + h->nsec,
-				.data = at + h->mac,
-				.cap = h->cap,
-				.wire = h->len,
+				.ns = (int64_t)h->tp_sec * 1000000000 +
+				      h->tp_nsec,
+				.data = at + h->tp_mac,
+				.cap = h->tp_snaplen,
+				.wire = h->tp_len,
 				.link = c->link,
 				.number = ++c->taken,
-				.vlan = h->status & STATUS_VLAN && c->base,
-				.vlan_tci = (uint16_t)h->vlan_tci,
-				.vlan_tpid = h->status & STATUS_TPID
-						     ? h->vlan_tpid
-						     : ETHER_VLAN,
+				.vlan = h->tp_status & TP_STATUS_VLAN_VALID &&
+					c->base,
+				.vlan_tci = (uint16_t)h->hv1.tp_vlan_tci,
+				.vlan_tpid =
+					h->tp_status & TP_STATUS_VLAN_TPID_VALID
+						? h->hv1.tp_vlan_tpid
+						: ETHER_VLAN,
 			};
 
 			*more = take(to, &pkt);
-			at += h->next;
+			at += h->tp_next_offset;
 		}
-		__atomic_store_n(&b->status, 0, __ATOMIC_RELEASE);
+		__atomic_store_n(&b->block_status, 0, __ATOMIC_RELEASE);
 		c->next = c->next + 1 == c->blocks ? 0 : c->next + 1;
 	}
+	if (c->taken != before)
+		take(to, NULL);
 	return c->taken - before;
 }
 
 /* capture_stats - add the kernel's counts; reading them sets them to zero */
 void capture_stats(struct capture *c)
 {
-	unsigned int st[3] = {0}; /* struct tpacket_stats_v3 */
+	struct tpacket_stats_v3 st = {0};
 	socklen_t len = sizeof(st);
 
-	if (getsockopt(c->fd, SOL_PACKET, PACKET_STATISTICS, st, &len))
+	if (getsockopt(c->fd, SOL_PACKET, PACKET_STATISTICS, &st, &len))
 		die_errno("count dropped segments");
-	c->packets += st[0];
-	c->drops += st[1];
+	c->packets += st.tp_packets;
+	c->drops += st.tp_drops;
 }
 
 /*
- * capture_drain - take what the kernel had taken in when the capture was told
- * to stop, also what still waits in a block that has not been handed over
+ * capture_drain - take the packets that the kernel had taken in when the
+ * capture was told to stop, those in a block that is not handed over yet
+ * included
  *
- * A segment that was received before wire is stopped is in its output.  Returns
- * false when the ring does not give all within 20 s.
+ * Returns false when the ring does not give all within 20 s.
  */
-bool capture_drain(struct capture *c, take_fn *take, void *to)
+static bool capture_drain(struct capture *c, take_fn *take, void *to)
 {
 	struct pollfd p = {.fd = c->fd, .events = POLLIN};
 	int64_t deadline = now_ns() + INT64_C(20000000000);
 	bool more = true;
 
 	capture_stats(c);
-	/* What comes meanwhile is taken too: taken may pass packets. */
+	/* Later packets are taken too: taken may pass packets. */
 	while (more && c->packets - c->drops > c->taken) {
 		uint64_t n = capture_take(c, take, to, &more);
 
 		if (!n && now_ns() > deadline) {
 			fprintf(stderr,
-				"%s: %s: %llu segments stayed in the ring [ETIMEDOUT]\n",
-				prog_name, c->ifname,
-				(unsigned long long)(c->packets - c->drops -
-						     c->taken));
+				"%s: %" PRIu64
+				" segments stayed in the ring [ETIMEDOUT]\n",
+				prog_name, c->packets - c->drops - c->taken);
 			return false;
 		}
 		if (!n)
@@ -299,13 +276,13 @@ bool capture_drain(struct capture *c, take_fn *take, void *to)
 }
 
 /*
- * capture_gone - whether the interface is gone for good; only down is no
- * reason to stop, for what follows when it is up again is wanted too
+ * capture_gone - whether the interface is gone for good, or down and not
+ * waited for
  *
  * The kernel reports an interface that goes down, but not its end after that
  * (packet_notifier()).  So this must be asked again while c->down.
  */
-bool capture_gone(struct capture *c)
+static bool capture_gone(struct capture *c)
 {
 	int err = socket_error(c->fd);
 	struct ifreq ifr;
@@ -317,7 +294,7 @@ bool capture_gone(struct capture *c)
 			prog_name, c->ifname);
 		return true;
 	}
-	if (err && err != ENETDOWN) {
+	if (err && (err != ENETDOWN || !c->patient)) {
 		warn_errno(err, "capture on %s", c->ifname);
 		return true;
 	}
@@ -326,4 +303,42 @@ bool capture_gone(struct capture *c)
 			prog_name, c->ifname);
 	c->down = !(ifr.ifr_flags & IFF_UP);
 	return false;
+}
+
+/*
+ * capture_run - take packets until @take has enough, at @end by now_ns() (0:
+ * none), or after a signal
+ * @unblocked: the signals that end it; see catch_signals()
+ *
+ * Returns false when the interface has gone, or packets stayed in the ring.
+ */
+bool capture_run(struct capture *c, take_fn *take, void *to, int64_t end,
+		 const sigset_t *unblocked)
+{
+	const int64_t ask_again = 100000000; /* while the interface is down */
+	struct pollfd p = {.fd = c->fd, .events = POLLIN};
+	bool more = true;
+
+	for (;;) {
+		int64_t left = end ? end - now_ns() : INT64_MAX;
+		struct timespec ts;
+		int n;
+
+		capture_take(c, take, to, &more);
+		if (!more)
+			return true;
+		if (interrupted || left <= 0)
+			return capture_drain(c, take, to);
+		if (c->down && left > ask_again)
+			left = ask_again;
+		ts = timespec_of(left);
+		n = ppoll(&p, 1, left == INT64_MAX ? NULL : &ts, unblocked);
+		if (n < 0 && errno != EINTR)
+			die_errno("wait for segments");
+		if (((n > 0 && p.revents & POLLERR) || (!n && c->down)) &&
+		    capture_gone(c)) {
+			capture_drain(c, take, to);
+			return false;
+		}
+	}
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * conversation.c - one connection: its pauses, what is said and heard on it,
- * and who closes it, when and how
+ * conversation.c - one connection: its pauses, its payload both ways, and its
+ * close: by which end, when and how
  */
 #include "conversation.h"
 
@@ -35,10 +35,10 @@ void conv_arm_for(struct talk *t, struct conv *c, uint32_t events)
 }
 
 /*
- * conv_arm - have epoll wait for what the conversation waits for
+ * conv_arm - have epoll wait for the conversation's next event
  *
- * Level-triggered; so what stays true without being dealt with must not be
- * waited for: EPOLLHUP, once both FINs are there, and everything in a pause.
+ * Not for events that stay: EPOLLHUP, once both FINs are there, and all in a
+ * pause.
  */
 void conv_arm(struct talk *t, struct conv *c)
 {
@@ -83,7 +83,7 @@ static void conv_close(struct talk *t, struct conv *c)
 	struct conv was = *c;
 
 	/*
-	 * LAST-ACK has to end first: after close() nobody could ask, and a
+	 * LAST-ACK has to end first: after close() its end does not show, and a
 	 * connect() from the same port would fail for its sake.
 	 */
 	if (t->in_a_row && c->eof && !c->fin_sent && !shutdown(c->fd, SHUT_WR))
@@ -96,7 +96,7 @@ static void conv_close(struct talk *t, struct conv *c)
 /* conv_take - @n bytes have come, in t->buf */
 static void conv_take(struct talk *t, struct conv *c, size_t n)
 {
-	uint64_t bytes = n;
+	int64_t bytes = n;
 
 	c->received += n;
 	if (t->rounds == 1)
@@ -109,11 +109,11 @@ static void conv_take(struct talk *t, struct conv *c, size_t n)
 }
 
 /*
- * conv_broken - a call on the conversation has failed for good
+ * conv_broken - a call on the conversation has failed for good; only -H keeps
+ * the socket
  *
- * Linux keeps what had arrived before an RST, so it is read and counted
- * first.  Where that reading ends in an error, that is the cause.  Ends the
- * conversation; only -H keeps the socket.
+ * Linux keeps bytes that arrived before an RST: they are read and counted.
+ * Where that reading ends in an error, that is the cause.
  */
 static void conv_broken(struct talk *t, struct conv *c, const char *call,
 			int err)
@@ -158,10 +158,10 @@ void conv_eof(struct talk *t, struct conv *c)
 }
 
 /*
- * conv_read - read once.  After the peer's FIN read() gives 0 for ever, and
- * an error (the RST that answered our data, say) shows in SO_ERROR alone.
+ * conv_read - read once; false: the conversation has ended
  *
- * Returns false if the conversation has ended.
+ * After the peer's FIN read() gives 0 for ever, and an error (the RST that
+ * answered our data) shows in SO_ERROR alone.
  */
 static bool conv_read(struct talk *t, struct conv *c)
 {
@@ -185,11 +185,7 @@ static bool conv_read(struct talk *t, struct conv *c)
 	return true;
 }
 
-/*
- * conv_write - send once: the filler of -B, then -m's text, then stdin
- *
- * Returns false if the conversation has ended.
- */
+/* conv_write - send once: -B, then -m, then stdin; false: it has ended */
 static bool conv_write(struct talk *t, struct conv *c)
 {
 	const char *p = t->filler_buf;
@@ -197,7 +193,7 @@ static bool conv_write(struct talk *t, struct conv *c)
 	ssize_t n;
 
 	if (c->filler_left) {
-		if (len > c->filler_left)
+		if ((int64_t)len > c->filler_left)
 			len = (size_t)c->filler_left;
 	} else if (!c->said) {
 		p = t->say + c->say_done;
@@ -213,9 +209,9 @@ static bool conv_write(struct talk *t, struct conv *c)
 		conv_broken(t, c, "write", errno);
 		return false;
 	}
-	c->sent += (uint64_t)n;
+	c->sent += (int64_t)n;
 	if (c->filler_left)
-		c->filler_left -= (uint64_t)n;
+		c->filler_left -= (int64_t)n;
 	else if (!c->said)
 		c->say_done += (size_t)n;
 	else
@@ -229,7 +225,7 @@ static bool conv_write(struct talk *t, struct conv *c)
 	return true;
 }
 
-/* conv_plain_close - with -c: close() alone sends what ends the connection */
+/* conv_plain_close - with -c: close() alone, without shutdown() */
 static bool conv_plain_close(const struct talk *t)
 {
 	return t->linger == 0 || t->pause[CONV_T_FIN] == 0;
@@ -261,7 +257,7 @@ static bool conv_close_due(const struct talk *t, const struct conv *c)
 }
 
 /*
- * conv_advance - do what is due after something has happened
+ * conv_advance - after an event: the next round, FIN, or close() that is due
  *
  * With -c the order is shutdown(), read until the peer's FIN, close().  So
  * the socket stays a full one until that FIN is there: had close() come first,
@@ -292,9 +288,7 @@ void conv_advance(struct talk *t, struct conv *c)
 	conv_arm(t, c);
 }
 
-/*
- * conv_begin - a connection is there: pause (-P), then talk
- */
+/* conv_begin - a connection is there: pause (-P), then talk */
 void conv_begin(struct talk *t, struct conv *c)
 {
 	t->connections++;
@@ -322,9 +316,7 @@ void conv_add(struct talk *t, struct conv *c, int fd, enum conv_phase phase)
 		t->connecting++;
 }
 
-/*
- * conv_new - a conversation for a socket
- * @phase: CONV_CONNECTING, or CONV_PAUSED before conv_begin()
+/* conv_new - a conversation: CONV_CONNECTING, or CONV_PAUSED for conv_begin()
  */
 struct conv *conv_new(struct talk *t, int fd, enum conv_phase phase)
 {
@@ -338,10 +330,10 @@ struct conv *conv_new(struct talk *t, int fd, enum conv_phase phase)
 
 /*
  * conv_source - fill in the address that the kernel takes towards @peer
- * @local: bound to the wildcard address, with its port
+ * @local: the wildcard address, with a port
  *
- * After a connect() that failed the socket has forgotten it.  A UDP socket
- * asks the routing table without sending anything.
+ * After a connect() that failed the socket has forgotten it.  A UDP socket's
+ * connect() asks the routing table, and sends nothing.
  */
 static void conv_source(struct addr *local, const struct addr *peer)
 {
@@ -361,11 +353,7 @@ static void conv_source(struct addr *local, const struct addr *peer)
 	close(fd);
 }
 
-/*
- * conv_connected - connect() has ended, with @err
- *
- * Ends the conversation if it failed.
- */
+/* conv_connected - connect() has ended, with errno value @err */
 void conv_connected(struct talk *t, struct conv *c, int err)
 {
 	talk_timer_stop(c);
@@ -401,10 +389,10 @@ void conv_step(struct talk *t, struct conv *c, uint32_t events)
 }
 
 /*
- * conv_leave - close() after the pause of -Q, which a signal may have cut short
+ * conv_leave - close() after the pause of -Q
  *
- * Once both FINs are there epoll cannot wait for an error: see conv_arm().  RST
- * in LAST-ACK leaves one in SO_ERROR (tcp_reset()), and close() says nothing.
+ * RST in LAST-ACK leaves an error in SO_ERROR (tcp_reset()), which epoll did
+ * not wait for, and close() does not return.
  */
 static void conv_leave(struct talk *t, struct conv *c)
 {

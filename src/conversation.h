@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * conversation.h - what server and client are made of: conversations, one for
- * each connection, and the talk, which is all of them and what the options say
- * of them
+ * conversation.h - conversations of server and client, one for each connection,
+ * and the talk: all of them, and the options
  *
  *	conversation.c	one connection: say, hear, half close, close
- *	hear.c		what it waits to hear
- *	events.c	what is told of it: -j, -v, errors
- *	talk.c		sockets, timers, stdin, and the loop over all of them
- *	options.c	the options that server and client share
+ *	hear.c		the text that it waits for
+ *	relay.c		server -F: each is joined to one that the relay makes
+ *	events.c	its events: -j, -v, errors
+ *	talk.c		options, sockets, timers, stdin, and the loop
  */
 #ifndef CONVERSATION_H
 #define CONVERSATION_H
@@ -57,13 +56,14 @@ struct conv {
 	bool heard;	/* all of -x has come, or there is no -x */
 	bool eof;	/* the peer's FIN has come */
 	bool fin_sent;	/* shutdown(SHUT_WR) */
-	uint32_t armed; /* what epoll waits for; 0: not in epoll */
+	uint32_t armed; /* epoll's events; 0: not in epoll */
 	enum conv_phase phase;
 	int fd;
-	uint64_t filler_left, sent, received; /* payload bytes */
+	int64_t filler_left;	/* of -B */
+	int64_t sent, received; /* payload bytes */
 	size_t say_done, matched;
-	uint64_t rounds;  /* begun: see -r */
-	uint64_t earlier; /* times -x has come before its round */
+	int64_t rounds;	 /* begun: see -r */
+	int64_t earlier; /* times -x has come before its round */
 	struct addr local, peer;
 };
 
@@ -73,23 +73,22 @@ struct talk {
 	bool speaks_first; /* -m before -x (client), or after it (server) */
 	bool in_a_row;	   /* another connect() may follow each close() */
 	bool takes_stdin;  /* stdin goes to the newest conversation */
-	long linger;	   /* -L, in seconds; -1: leave SO_LINGER alone */
+	int64_t linger;	   /* -L, in seconds; -1: leave SO_LINGER alone */
 	int64_t pause[CONV_TIMERS]; /* ns; -1: none, or no deadline */
 	const char *say, *hear;
-	size_t *border; /* of @hear: see conv_hear() */
-	uint64_t filler;
-	uint64_t count;	 /* -n; 0: no limit */
-	uint64_t rounds; /* -r; 0: as many as the peer likes */
+	int64_t filler;
+	int64_t count;	/* -n; 0: no limit */
+	int64_t rounds; /* -r; 0: as many as the peer likes */
 
 	int64_t started; /* now_ns() at program start */
 	int status;	 /* the exit code so far */
 	int epfd;
-	/* Deals with what epoll tells of a conversation: conv_step(). */
+	/* Deals with epoll's events for a conversation: conv_step(). */
 	void (*step)(struct talk *, struct conv *, uint32_t events);
 	struct conv_link all; /* oldest first */
 	struct conv_link timers[CONV_TIMERS];
 	unsigned long open, connecting;
-	uint64_t connections;
+	int64_t connections;
 	bool stdin_eof;
 	struct conv *stdin_to; /* gets the bytes in stdin_buf */
 	size_t stdin_done, stdin_len;
@@ -98,12 +97,12 @@ struct talk {
 	char filler_buf[262144];
 };
 
-/* What an event tells; what is NULL or 0 is left out. */
+/* An event; NULL or 0: there is no such fact. */
 struct facts {
 	const char *event, *call;
 	const struct addr *local, *peer;
 	int err;
-	const uint64_t *bytes, *sent, *connections, *time_waits;
+	const int64_t *bytes, *sent, *connections, *time_waits;
 	const char *data;
 	size_t data_len;
 };
@@ -117,7 +116,6 @@ void tell_failure(struct talk *t, struct facts *f);
 	tell_failure(t, &(struct facts){.call = what, .err = why, __VA_ARGS__})
 
 /* hear.c */
-void hear_setup(struct talk *t);
 bool conv_last_round(const struct talk *t, const struct conv *c);
 void conv_next_round(struct talk *t, struct conv *c);
 void conv_hear(struct talk *t, struct conv *c, const char *p, size_t n);
@@ -150,6 +148,8 @@ bool talk_listen(struct talk *t, int fd, int backlog, const struct addr *at);
 bool talk_timer_start(struct talk *t, struct conv *c, enum conv_timer kind);
 void talk_timer_stop(struct conv *c);
 void talk_init(struct talk *t);
+void talk_check(const struct talk *t);
+void talk_operands(int argc, char **argv);
 void talk_setup(struct talk *t);
 bool talk_wait(struct talk *t, int64_t until);
 int talk_end(struct talk *t);
@@ -168,10 +168,42 @@ static inline void ring_del(struct conv_link *l)
 	l->next->prev = l->prev;
 }
 
-/* options.c */
-#define TALK_OPTIONS "ATL:cw:hHdm:x:r:B:P:Q:n:vj"
+/* relay.c: server -F */
+struct leg;
+
+struct relay {
+	struct talk *talk;
+	struct addr target;  /* of -F */
+	bool close_inner;    /* -C */
+	struct leg *dropped; /* legs to be freed: see relay_drop() */
+};
+
+void relay_accepted(struct relay *r, int fd, const struct addr *local,
+		    const struct addr *peer);
+void relay_sweep(struct relay *r);
+void relay_step(struct talk *t, struct conv *c, uint32_t events);
+
+/* The options that server and client share: for their tables and their help. */
+#define TALK_OPTIONS(t)                                                     \
+	{'A', ARG_SET, .to = &(t)->reuseaddr},                              \
+		{'T', ARG_SET, .to = &(t)->reuseport},                      \
+		{'c', ARG_SET, .to = &(t)->close_first},                    \
+		{'h', ARG_SET, .to = &(t)->half_close},                     \
+		{'H', ARG_SET, .to = &(t)->hold},                           \
+		{'d', ARG_SET, .to = &(t)->no_stdin},                       \
+		{'v', ARG_SET, .to = &(t)->verbose},                        \
+		{'j', ARG_SET, .to = &(t)->json},                           \
+		{'L', ARG_NUMBER, .to = &(t)->linger, 0, 65535},            \
+		{'w', ARG_SECONDS, .to = &(t)->pause[CONV_T_FIN]},          \
+		{'P', ARG_SECONDS, .to = &(t)->pause[CONV_T_FIRST]},        \
+		{'Q', ARG_SECONDS, .to = &(t)->pause[CONV_T_EOF]},          \
+		{'m', ARG_TEXT, .to = &(t)->say},                           \
+		{'x', ARG_TEXT, .to = &(t)->hear},                          \
+		{'r', ARG_NUMBER, .to = &(t)->rounds, 0, 1000000000},       \
+		{'B', ARG_NUMBER, .to = &(t)->filler, 0, INT64_C(1) << 40}, \
+		{'n', ARG_NUMBER, .to = &(t)->count, 0, 1000000000},
 #define TALK_HELP                                                                        \
-	"Who closes, and how:\n"                                                         \
+	"The close:\n"                                                                   \
 	"  -c         close first: send all, hear -x, then shutdown(), read until\n"     \
 	"             the peer's FIN, close(). -L 0 -c: close() at once, which sends\n"  \
 	"             RST. Ignores stdin\n"                                              \
@@ -202,7 +234,5 @@ static inline void ring_del(struct conv_link *l)
 	"Sockets:\n"                                                                     \
 	"  -A         SO_REUSEADDR\n"                                                    \
 	"  -T         SO_REUSEPORT\n"
-bool talk_option(struct talk *t, int opt, const char *arg);
-void talk_check(const struct talk *t);
 
 #endif /* CONVERSATION_H */

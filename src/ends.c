@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
 /*
- * ends.c - what client's modes with both ends in one process share
+ * ends.c - shared by client's modes that have both ends in one process
  */
 #include "modes.h"
 
-/* refuse - one line on stderr about what cannot be done, then exit 1 */
+/* refuse - one line on stderr, then exit 1 */
 void refuse(const char *fmt, ...)
 {
 	va_list ap;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /*
- * events.c - what server and client tell of a conversation: a JSON line on
+ * events.c - the events of server and client: a JSON line on
  * stdout (-j), a line of words on stderr (-v), an error line on stderr
  */
 #include "conversation.h"
@@ -8,12 +8,11 @@
 #include <poll.h>
 
 /*
- * talk_out - write to stdout, at most until a signal comes
+ * talk_out - write to stdout; one that is closed, full or stuck is one line,
+ * exit 1
  *
- * A pipe that polls writable takes PIPE_BUF bytes without blocking; so a reader
- * who does not read cannot keep the program from ending on SIGTERM.  After the
- * signal the reader has a second.  A stdout that is closed, full or stuck is
- * one line and exit 1.
+ * A pipe that polls writable takes PIPE_BUF bytes without blocking, so that a
+ * signal ends the program without a reader.  After it there is a second.
  */
 void talk_out(const char *p, size_t n)
 {
@@ -40,39 +39,56 @@ void talk_out(const char *p, size_t n)
 	}
 }
 
+/* put_facts - an event's facts, as members of JSON or as words */
+static void put_facts(FILE *s, const struct facts *f, bool json)
+{
+	const struct {
+		const int64_t *n;
+		const char *key, *word;
+	} counts[] = {{f->bytes, "bytes", "bytes"},
+		      {f->sent, "sent", "sent"},
+		      {f->connections, "connections", "connections"},
+		      {f->time_waits, "time_waits", "TIME-WAIT"}};
+	char addr[ADDR_STRLEN];
+
+	if (f->call)
+		fprintf(s, json ? ",\"call\":\"%s\"" : " of %s()", f->call);
+	if (f->local)
+		fprintf(s, json ? ",\"local\":\"%s\"" : ", local %s",
+			addr_str(f->local, addr));
+	if (f->peer)
+		fprintf(s, json ? ",\"peer\":\"%s\"" : ", peer %s",
+			addr_str(f->peer, addr));
+	if (f->err)
+		fprintf(s, ",\"errno\":\"%s\"", errno_name(f->err));
+	for (size_t i = 0; i < sizeof(counts) / sizeof(counts[0]); i++) {
+		if (!counts[i].n)
+			continue;
+		if (json)
+			fprintf(s, ",\"%s\":%" PRId64, counts[i].key,
+				*counts[i].n);
+		else
+			fprintf(s, ", %" PRId64 " %s", *counts[i].n,
+				counts[i].word);
+	}
+}
+
 /* tell_json - an event as a JSON line on stdout, in one write() */
 static void tell_json(const struct talk *t, const struct facts *f)
 {
-	char line[4096], addr[ADDR_STRLEN];
-	int64_t us = (now_ns() - t->started) / 1000;
+	char line[4096];
 	FILE *s = fmemopen(line, sizeof(line), "w");
 	long len;
 
 	if (!s)
 		die_errno("memory for a line");
 	fprintf(s, "{\"event\":\"%s\"", f->event);
-	if (f->call)
-		fprintf(s, ",\"call\":\"%s\"", f->call);
-	if (f->local)
-		fprintf(s, ",\"local\":\"%s\"", addr_str(f->local, addr));
-	if (f->peer)
-		fprintf(s, ",\"peer\":\"%s\"", addr_str(f->peer, addr));
-	if (f->err)
-		fprintf(s, ",\"errno\":\"%s\"", errno_name(f->err));
-	if (f->bytes)
-		fprintf(s, ",\"bytes\":%" PRIu64, *f->bytes);
-	if (f->sent)
-		fprintf(s, ",\"sent\":%" PRIu64, *f->sent);
-	if (f->connections)
-		fprintf(s, ",\"connections\":%" PRIu64, *f->connections);
-	if (f->time_waits)
-		fprintf(s, ",\"time_waits\":%" PRIu64, *f->time_waits);
+	put_facts(s, f, true);
 	if (f->data) {
 		fprintf(s, ",\"data\":");
 		json_bytes(s, f->data, f->data_len < 256 ? f->data_len : 256);
 	}
-	fprintf(s, ",\"t\":%" PRId64 ".%06d}\n", us / 1000000,
-		(int)(us % 1000000));
+	fprintf(s, ",\"t\":%.6f}\n", (double)(now_ns() - t->started) / 1e9);
 	fflush(s);
 	len = ftell(s);
 	fclose(s);
@@ -82,24 +98,9 @@ static void tell_json(const struct talk *t, const struct facts *f)
 /* tell_words - an event as a line of words on stderr */
 static void tell_words(const struct facts *f)
 {
-	char addr[ADDR_STRLEN];
-
 	flockfile(stderr);
 	fprintf(stderr, "%s: %s", prog_name, f->event);
-	if (f->call)
-		fprintf(stderr, " of %s()", f->call);
-	if (f->local)
-		fprintf(stderr, ", local %s", addr_str(f->local, addr));
-	if (f->peer)
-		fprintf(stderr, ", peer %s", addr_str(f->peer, addr));
-	if (f->bytes)
-		fprintf(stderr, ", %" PRIu64 " bytes", *f->bytes);
-	if (f->sent)
-		fprintf(stderr, ", %" PRIu64 " sent", *f->sent);
-	if (f->connections)
-		fprintf(stderr, ", %" PRIu64 " connections", *f->connections);
-	if (f->time_waits)
-		fprintf(stderr, ", %" PRIu64 " TIME-WAIT", *f->time_waits);
+	put_facts(stderr, f, false);
 	putc('\n', stderr);
 	funlockfile(stderr);
 }

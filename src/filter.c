@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * filter.c - which segments are wanted: as classic BPF, so that the kernel
- * copies no other packet, and once more here for the packets that BPF leaves
- * undecided
+ * filter.c - which segments are wanted: by their ports as classic BPF, so that
+ * the kernel copies few others, and for good in wanted()
  */
-#include "filter.h"
+#include "capture.h"
 #include "print.h"
 
+#include <linux/filter.h>
+#include <net/if_arp.h>
 #include <netpacket/packet.h>
 
 void filter_add_host(struct filter *f, const struct addr *a)
@@ -35,7 +36,7 @@ static bool is_host(const struct filter *f, int i, const uint8_t *addr,
 /*
  * wanted - whether one end has one of the ports, and one end one of the hosts
  *
- * What a packet does not show (the ports of a later fragment) matches no port.
+ * A later fragment has no ports, and matches none.
  */
 bool wanted(const struct filter *f, const struct segment *s)
 {
@@ -58,76 +59,38 @@ bool wanted(const struct filter *f, const struct segment *s)
 
 /* --- classic BPF -------------------------------------------------------- */
 
-/*
- * From the kernel's UAPI (linux/filter.h, linux/if_arp.h), which musl's
- * compiler wrapper does not have on its path.
- */
-struct insn {
-	uint16_t code;
-	uint8_t jt, jf;
-	uint32_t k;
-};
-
+/* Codes of linux/filter.h: load A from k, jump by A and k, return k bytes. */
 enum {
-	LD_W = 0x20,	     /* A = 32 bits at k */
-	LD_H = 0x28,	     /* A = 16 bits at k */
-	LD_B = 0x30,	     /* A = 8 bits at k */
-	LD_H_X = 0x48,	     /* A = 16 bits at X + k */
-	LDX_IP_LEN = 0xb1,   /* X = 4 * (byte at k & 15) */
-	JUMP = 0x05,	     /* by k */
-	JUMP_EQ = 0x15,	     /* by jt if A == k, else by jf */
-	JUMP_SET = 0x45,     /* by jt if A & k, else by jf */
-	RETURN = 0x06,	     /* k: how many bytes to keep, 0: none */
-	AD_PROTOCOL = -4096, /* k: the Ethertype */
-	AD_PKTTYPE = -4092,  /* k: PACKET_OUTGOING, ... */
-	AD_HATYPE = -4068,   /* k: the interface's ARPHRD_ */
-	HW_LOOPBACK = 772,   /* ARPHRD_LOOPBACK */
+	LD_W = BPF_LD | BPF_W | BPF_ABS,
+	LD_H = BPF_LD | BPF_H | BPF_ABS,
+	LD_B = BPF_LD | BPF_B | BPF_ABS,
+	LD_H_X = BPF_LD | BPF_H | BPF_IND,	/* from X + k */
+	LDX_IP_LEN = BPF_LDX | BPF_B | BPF_MSH, /* X = 4 * (byte at k & 15) */
+	JUMP_EQ = BPF_JMP | BPF_JEQ | BPF_K,
+	JUMP_SET = BPF_JMP | BPF_JSET | BPF_K,
+	RETURN = BPF_RET | BPF_K,
 };
 
-enum label {
-	L_ACCEPT,
-	L_REJECT,
-	L_IP,
-	L_V4,
-	L_V4_PORTS,
-	L_V6,
-	L_V6_PORTS,
-	L_V6_TCP,
-	LABELS
-};
+/* Where a jump goes. */
+enum label { NEXT, SENT, IP, V4, V6, V6_TCP, ACCEPT, REJECT, LABELS };
 
 struct program {
-	struct insn insn[1024];
-	uint8_t label[1024]; /* for a JUMP: its label, plus one */
-	uint16_t at[LABELS];
-	uint16_t n;
+	struct sock_filter insn[40 + 4 * FILTER_MAX];
+	uint8_t at[LABELS];
+	uint8_t n;
 };
 
-static void emit(struct program *p, int code, uint32_t k, uint8_t jt,
-		 uint8_t jf)
+static void emit(struct program *p, int code, int64_t k)
 {
-	if (p->n == sizeof(p->insn) / sizeof(p->insn[0]))
-		die_usage("too many -H and -p");
-	p->insn[p->n++] = (struct insn){(uint16_t)code, jt, jf, k};
+	p->insn[p->n++] =
+		(struct sock_filter){(uint16_t)code, NEXT, NEXT, (uint32_t)k};
 }
 
-static void emit_jump(struct program *p, enum label to)
+static void emit_jump(struct program *p, int code, uint32_t k, enum label yes,
+		      enum label no)
 {
-	emit(p, JUMP, 0, 0, 0);
-	p->label[p->n - 1] = (uint8_t)(to + 1);
-}
-
-/* emit_if, emit_unless - jump to @to when A == @k, or when it is not */
-static void emit_if(struct program *p, uint32_t k, enum label to)
-{
-	emit(p, JUMP_EQ, k, 0, 1);
-	emit_jump(p, to);
-}
-
-static void emit_unless(struct program *p, uint32_t k, enum label to)
-{
-	emit(p, JUMP_EQ, k, 1, 0);
-	emit_jump(p, to);
+	p->insn[p->n++] = (struct sock_filter){(uint16_t)code, (uint8_t)yes,
+					       (uint8_t)no, k};
 }
 
 static void emit_label(struct program *p, enum label l)
@@ -135,74 +98,36 @@ static void emit_label(struct program *p, enum label l)
 	p->at[l] = p->n;
 }
 
-/* emit_hosts - go on at @match when one end of the packet is a wanted host */
-static void emit_hosts(struct program *p, const struct filter *f,
-		       uint8_t family, uint32_t src, enum label match)
-{
-	uint32_t words = family == 6 ? 4 : 1;
-
-	for (uint32_t j = 0; f->one_way && j < 2 * words; j++) {
-		emit(p, LD_W, src + j * 4, 0, 0);
-		emit_unless(p, get32(f->hosts[j / words].addr + j % words * 4),
-			    L_REJECT);
-	}
-	if (f->one_way)
-		return;
-	for (int i = 0; i < f->nhosts; i++) {
-		for (uint32_t end = 0; end < 2; end++) {
-			if (f->hosts[i].family != family)
-				continue;
-			for (uint32_t j = 0; j < words; j++) {
-				emit(p, LD_W, src + (end * words + j) * 4, 0,
-				     0);
-				emit(p, JUMP_EQ,
-				     get32(f->hosts[i].addr + j * 4), 0,
-				     (uint8_t)((words - 1 - j) * 2 + 1));
-			}
-			emit_jump(p, match);
-		}
-	}
-	if (f->nhosts)
-		emit_jump(p, L_REJECT);
-}
-
-/* emit_ports - the same for the ports, at @tcp (@load: from there, or + X) */
-static void emit_ports(struct program *p, const struct filter *f, int load,
-		       uint32_t tcp)
-{
-	for (uint32_t end = 0; end < 2; end++) {
-		emit(p, load, tcp + end * 2, 0, 0);
-		if (f->one_way)
-			emit_unless(p, f->ports[end], L_REJECT);
-		for (int i = 0; i < f->nports && !f->one_way; i++)
-			emit_if(p, f->ports[i], L_ACCEPT);
-	}
-	emit_jump(p, f->one_way ? L_ACCEPT : L_REJECT);
-}
-
 /*
- * emit_direction - each packet once, where its receiver would see it
- *
- * A frame for another hardware address has reached nobody.  What loopback
- * sends comes in a moment later.
+ * emit_ports - the end of the program for one family
+ * @load: LD_H, or LD_H_X with the IP header's length in X; @tcp: where TCP
+ *	  begins
  */
-static void emit_direction(struct program *p, const struct filter *f)
+static void emit_ports(struct program *p, const struct filter *f, int load,
+		       uint32_t tcp, uint32_t snaplen)
 {
-	emit(p, LD_W, (uint32_t)AD_PKTTYPE, 0, 0);
-	emit_if(p, PACKET_OTHERHOST, L_REJECT);
-	emit_unless(p, PACKET_OUTGOING, L_IP);
-	if (f->received)
-		emit_jump(p, L_REJECT);
-	emit(p, LD_W, (uint32_t)AD_HATYPE, 0, 0);
-	emit_if(p, HW_LOOPBACK, L_REJECT);
+	if (!f->nports) {
+		emit(p, RETURN, snaplen);
+		return;
+	}
+	for (int end = 0; end < 2; end++) {
+		emit(p, load, tcp + 2 * (uint32_t)end);
+		if (f->one_way)
+			emit_jump(p, JUMP_EQ, f->ports[end], NEXT, REJECT);
+		for (int i = 0; i < f->nports && !f->one_way; i++)
+			emit_jump(p, JUMP_EQ, f->ports[i], ACCEPT, NEXT);
+	}
+	emit(p, RETURN, f->one_way ? snaplen : 0);
 }
 
 /*
- * build_filter - TCP with the wanted ports and hosts
+ * build_filter - TCP with the wanted ports
  * @base: where IP begins: 14 behind Ethernet, 0 without link header
  *
- * IPv6 with extension headers and frames with a VLAN tag inside pass whole:
- * kernel_judged() tells them from the rest, and wanted() judges them.
+ * Each packet is taken once, where its receiver would see it: a frame for
+ * another hardware address has not arrived, and a segment that loopback sends
+ * comes in a moment later.  IPv6 with extension headers and frames with a VLAN
+ * tag inside pass whole.
  */
 static void build_filter(struct program *p, const struct filter *f,
 			 uint32_t base, uint32_t snaplen)
@@ -211,84 +136,82 @@ static void build_filter(struct program *p, const struct filter *f,
 				      IPPROTO_FRAGMENT, IPPROTO_AH,
 				      IPPROTO_DSTOPTS,	135 /* Mobility */};
 
-	emit_direction(p, f);
-	emit_label(p, L_IP);
-	emit(p, LD_W, (uint32_t)AD_PROTOCOL, 0, 0);
-	if (!f->one_way || f->hosts[0].family == 4)
-		emit_if(p, ETHER_IPV4, L_V4);
-	if (!f->one_way || f->hosts[0].family == 6)
-		emit_if(p, ETHER_IPV6, L_V6);
-	emit_if(p, ETHER_VLAN, L_ACCEPT);
-	emit_if(p, ETHER_QINQ, L_ACCEPT);
-	emit_jump(p, L_REJECT);
+	emit(p, LD_W, SKF_AD_OFF + SKF_AD_PKTTYPE);
+	emit_jump(p, JUMP_EQ, PACKET_OTHERHOST, REJECT, NEXT);
+	emit_jump(p, JUMP_EQ, PACKET_OUTGOING, f->received ? REJECT : SENT, IP);
+	emit_label(p, SENT);
+	emit(p, LD_W, SKF_AD_OFF + SKF_AD_HATYPE);
+	emit_jump(p, JUMP_EQ, ARPHRD_LOOPBACK, REJECT, IP);
+	emit_label(p, IP);
+	emit(p, LD_W, SKF_AD_OFF + SKF_AD_PROTOCOL);
+	emit_jump(p, JUMP_EQ, ETHER_IPV4, V4, NEXT);
+	emit_jump(p, JUMP_EQ, ETHER_IPV6, V6, NEXT);
+	emit_jump(p, JUMP_EQ, ETHER_VLAN, ACCEPT, NEXT);
+	emit_jump(p, JUMP_EQ, ETHER_QINQ, ACCEPT, REJECT);
 
-	emit_label(p, L_V4);
-	emit(p, LD_B, base + 9, 0, 0);
-	emit_unless(p, IPPROTO_TCP, L_REJECT);
-	emit_hosts(p, f, 4, base + 12, L_V4_PORTS);
-	emit_label(p, L_V4_PORTS);
-	if (!f->nports)
-		emit_jump(p, L_ACCEPT);
-	emit(p, LD_H, base + 6, 0, 0);
-	emit(p, JUMP_SET, 0x1fff, 0, 1); /* a later fragment has no ports */
-	emit_jump(p, L_REJECT);
-	emit(p, LDX_IP_LEN, base, 0, 0);
-	emit_ports(p, f, LD_H_X, base);
+	emit_label(p, V4);
+	emit(p, LD_B, base + 9);
+	emit_jump(p, JUMP_EQ, IPPROTO_TCP, NEXT, REJECT);
+	if (f->nports) {
+		emit(p, LD_H, base + 6); /* a later fragment has no ports */
+		emit_jump(p, JUMP_SET, 0x1fff, REJECT, NEXT);
+		emit(p, LDX_IP_LEN, base);
+	}
+	emit_ports(p, f, LD_H_X, base, snaplen);
 
-	emit_label(p, L_V6);
-	emit_hosts(p, f, 6, base + 8, L_V6_PORTS);
-	emit_label(p, L_V6_PORTS);
-	emit(p, LD_B, base + 6, 0, 0);
-	emit_if(p, IPPROTO_TCP, L_V6_TCP);
+	emit_label(p, V6);
+	emit(p, LD_B, base + 6);
+	emit_jump(p, JUMP_EQ, IPPROTO_TCP, V6_TCP, NEXT);
 	for (size_t i = 0; i < sizeof(ext); i++)
-		emit_if(p, ext[i], L_ACCEPT);
-	emit_jump(p, L_REJECT);
-	emit_label(p, L_V6_TCP);
-	if (!f->nports)
-		emit_jump(p, L_ACCEPT);
-	emit_ports(p, f, LD_H, base + 40);
+		emit_jump(p, JUMP_EQ, ext[i], ACCEPT, NEXT);
+	emit(p, RETURN, 0);
+	emit_label(p, V6_TCP);
+	emit_ports(p, f, LD_H, base + IP6_LEN, snaplen);
 
-	emit_label(p, L_ACCEPT);
-	emit(p, RETURN, snaplen, 0, 0);
-	emit_label(p, L_REJECT);
-	emit(p, RETURN, 0, 0, 0);
-	for (uint16_t i = 0; i < p->n; i++)
-		if (p->label[i])
-			p->insn[i].k = p->at[p->label[i] - 1] - i - 1u;
+	emit_label(p, ACCEPT);
+	emit(p, RETURN, snaplen);
+	emit_label(p, REJECT);
+	emit(p, RETURN, 0);
+	for (uint8_t i = 0; i < p->n; i++) {
+		struct sock_filter *insn = &p->insn[i];
+
+		if (insn->jt)
+			insn->jt = (uint8_t)(p->at[insn->jt] - i - 1);
+		if (insn->jf)
+			insn->jf = (uint8_t)(p->at[insn->jf] - i - 1);
+	}
 }
 
 /*
- * filter_attach - have the kernel give @fd what is wanted, and no more than
- * @snaplen bytes of it; a failure ends the program
+ * filter_attach - have the kernel give @fd @snaplen bytes at most, and few
+ * packets that are not wanted; a failure ends the program
  */
 void filter_attach(int fd, const struct filter *f, uint32_t base,
 		   uint32_t snaplen)
 {
-	static struct program prog;
-	struct {
-		unsigned short len;
-		struct insn *insn;
-	} fprog = {0, prog.insn};
+	struct program prog = {.n = 0};
+	struct sock_fprog fprog = {.filter = prog.insn};
 
-	memset(&prog, 0, sizeof(prog));
 	build_filter(&prog, f, base, snaplen);
 	fprog.len = prog.n;
 	if (setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &fprog, sizeof(fprog)))
 		die_errno("attach the filter to the packet socket");
 }
 
-/* kernel_judged - whether the filter above has decided on a packet for good */
-bool kernel_judged(const struct packet *pkt, uint32_t base)
+/*
+ * kernel_judged - whether the filter above has decided on a packet for good;
+ * to parse each once more would be a third of wire's time with -w
+ */
+bool kernel_judged(const struct filter *f, const struct packet *pkt)
 {
-	const uint8_t *p = pkt->data;
-	uint16_t ether = base ? ETHER_VLAN : ETHER_IPV4;
+	uint32_t base = pkt->link == LINK_ETHERNET ? ETH_LEN : 0;
+	const uint8_t *ip = pkt->data + base;
+	bool v6;
 
-	if (pkt->cap < base + 20)
+	if (f->nhosts || pkt->cap < base + IP4_LEN)
 		return false;
-	if (base)
-		ether = get16(p + 12);
-	else if (p[0] >> 4 == 6)
-		ether = ETHER_IPV6;
-	return ether == ETHER_IPV4 ||
-	       (ether == ETHER_IPV6 && p[base + 6] == IPPROTO_TCP);
+	v6 = ip[0] >> 4 == 6;
+	if (base && get16(ip - 2) != (v6 ? ETHER_IPV6 : ETHER_IPV4))
+		return false;
+	return !v6 || ip[6] == IPPROTO_TCP;
 }

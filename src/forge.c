@@ -2,16 +2,9 @@
 /*
  * forge - sends one hand-made TCP segment and shows the answer
  *
- * Every field is what the command line says; no kernel stands between the
- * experiment and its segment.  With -r it waits for what comes back on the
- * same four-tuple; with -l it only listens.  SYN, read the numbers, ACK, data,
- * FIN, old duplicates: that is enough for a whole conversation from a shell
- * script.
- *
- * Here: the options, and what is printed.  segment.c builds the bytes,
- * inject.c sends them and takes the answers.
+ * Here: the options, and the output.  segment.c builds the bytes, inject.c
+ * sends them, capture.c takes the answers.
  */
-#include "capture.h"
 #include "inject.h"
 #include "print.h"
 
@@ -19,29 +12,27 @@
 #include <getopt.h>
 #include <net/if.h>
 
-/* What one call is asked to do. */
+/* The options, and their outcome. */
 struct job {
 	struct route route;
 
-	/* the segment, and what its options are made of */
+	/* the segment, and its TCP options */
 	struct segment seg;
-	bool has_ts, has_mss, has_wscale, sack_ok, bad_checksum;
+	bool has_ts, sack_ok, bad_checksum;
 	uint32_t tsval, tsecr;
-	uint16_t mss;
-	uint8_t wscale;
+	int64_t mss, wscale; /* -1: none */
 	uint8_t raw_opts[OPTS_MAX];
 	size_t raw_opts_len;
 	const char *text;
-	long fill; /* bytes of made-up payload, -1 for none */
+	int64_t fill; /* bytes of made-up payload, -1: none */
 	bool anywhere;
 
 	/* its answer */
-	int64_t wait_ns; /* -1: do not wait */
-	bool listen_only, json, verbose;
-	long count;
+	int64_t answer_ns, listen_ns; /* -r, -l; -1: not given */
+	bool json, verbose;
+	int64_t count, seen;
 
 	int64_t start_ns, sent_ns;
-	char segment_option; /* the last option that shapes a segment */
 };
 
 /* --- the segment -------------------------------------------------------- */
@@ -57,10 +48,10 @@ static void set_options(struct job *j)
 	uint8_t b[2 * OPTS_MAX] = {0};
 	size_t n = 0;
 
-	if (j->has_mss) {
+	if (j->mss >= 0) {
 		b[n++] = OPT_MSS;
 		b[n++] = 4;
-		put16(b + n, j->mss);
+		put16(b + n, (uint16_t)j->mss);
 		n += 2;
 	}
 	/* sackOK sits where the two nops before a timestamp would be. */
@@ -81,11 +72,11 @@ static void set_options(struct job *j)
 		put32(b + n + 4, j->tsecr);
 		n += 8;
 	}
-	if (j->has_wscale) {
+	if (j->wscale >= 0) {
 		b[n++] = OPT_NOP;
 		b[n++] = OPT_WSCALE;
 		b[n++] = 3;
-		b[n++] = j->wscale;
+		b[n++] = (uint8_t)j->wscale;
 	}
 	memcpy(b + n, j->raw_opts, j->raw_opts_len);
 	n = (n + j->raw_opts_len + 3) / 4 * 4;
@@ -121,7 +112,7 @@ static uint8_t *build_frame(struct job *j, size_t *len)
 		die_usage(
 			"a segment of %zu bytes does not fit into an IP packet",
 			(size_t)TCP_LEN + s->opts_len + s->len);
-	/* What is shown is what was built. */
+	/* The payload that is shown is the one that was built. */
 	s->data = frame + *len - s->len;
 	free(filler);
 	return frame;
@@ -146,9 +137,8 @@ static void print_json(const struct job *j, const char *event,
 	if (s)
 		json_segment(stdout, s, NULL, NULL);
 	if (s && s->data_len) {
-		printf(",\"data\":\"");
-		json_data(stdout, s->data, s->data_len);
-		putchar('"');
+		printf(",\"data\":");
+		json_bytes(stdout, (const char *)s->data, s->data_len);
 	}
 	printf(",\"t\":%.6f", (double)(at_ns - j->start_ns) / 1e9);
 	if (j->sent_ns && strcmp(event, "sent") != 0)
@@ -169,247 +159,193 @@ static void print_event(const struct job *j, const char *event,
 	flush_stdout();
 }
 
-/* show_answers - print up to the job's count of answers, or silence */
-static void show_answers(const struct job *j, int fd, const sigset_t *unblocked)
+/* take_answer - print a segment from DST to SRC; a take_fn */
+static bool take_answer(void *to, const struct packet *pkt)
 {
-	int64_t deadline = now_ns() + j->wait_ns;
+	struct job *j = to;
 	struct segment s;
-	long seen = 0;
 
-	for (; seen < j->count &&
-	       next_answer(&j->route, fd, deadline, unblocked, &s);
-	     seen++)
-		print_event(j, "answer", &s, s.ns);
-	if (seen < j->count)
-		check_lost(fd);
+	if (!pkt || parse_packet(pkt, &s) != SEGMENT ||
+	    !wanted(&j->route.answers, &s))
+		return true;
+	print_event(j, "answer", &s, arrival_ns(pkt->ns));
+	return ++j->seen < j->count;
+}
+
+/*
+ * show_answers - print up to the job's count of answers, or silence; answers
+ * that were lost are exit 1
+ */
+static void show_answers(struct job *j, struct capture *c,
+			 const sigset_t *unblocked)
+{
+	int64_t wait = j->answer_ns >= 0 ? j->answer_ns : j->listen_ns;
+
+	if (!capture_run(c, take_answer, j, now_ns() + wait, unblocked))
+		exit(EXIT_REFUSED);
+	capture_stats(c);
+	if (c->drops && j->seen < j->count) {
+		warn_errno(ENOBUFS,
+			   "receive the answers: %" PRIu64 " were lost",
+			   c->drops);
+		exit(EXIT_REFUSED);
+	}
 	/* A wait cut short by a signal has not observed silence. */
-	if (!seen && !interrupted)
+	if (!j->seen && !interrupted)
 		print_event(j, "silence", NULL, now_ns());
 }
 
 /* --- the command line --------------------------------------------------- */
 
-static void help(void)
+static const char help[] =
+	"usage: forge [options] SRC_ADDR:PORT DST_ADDR:PORT\n"
+	"Send one hand-made TCP segment from SRC to DST, and show the answer.\n"
+	"IPv6 addresses stand in brackets: [::1]:80.\n"
+	"\n"
+	"  forge -f S -s 1000 -r 1 127.0.0.1:999 127.0.0.1:80    a SYN, its answer\n"
+	"  forge -i link0 -e $mac -f S -s 1000 -M 1460 -r 1 10.0.1.1:999 10.0.1.2:80\n"
+	"                 from the silent host of scripts/lib/silent\n"
+	"\n"
+	"The segment:\n"
+	"  -f FLAGS       flags, tcpdump's letters in any order: F S R P . U E W e;\n"
+	"                 A is the same as the dot; none for none (S)\n"
+	"  -s SEQ         sequence number (0)\n"
+	"  -k ACK         acknowledgement number (0); -f sets its flag\n"
+	"  -w WINDOW      window, as in the header, not scaled (65535)\n"
+	"  -u POINTER     urgent pointer (0); -f sets its flag\n"
+	"  -t TTL         time to live, or hop limit (64)\n"
+	"  -M MSS         option: maximum segment size\n"
+	"  -K             option: sackOK\n"
+	"  -T VAL[,ECR]   option: timestamps\n"
+	"  -W SHIFT       option: window scale\n"
+	"  -O HEX         options as bytes, taken as they are: 0204ffff\n"
+	"  -d TEXT        payload\n"
+	"  -D N           payload of N bytes: abc...zabc...\n"
+	"  -x             make the TCP checksum wrong (it is right otherwise)\n"
+	"SEQ, ACK, VAL and ECR count modulo 2^32: a script may say $((seq - 1)).\n"
+	"\n"
+	"The answer, a segment from DST to SRC:\n"
+	"  -r SECONDS     wait so long for it and print it, or 'silence'\n"
+	"  -l SECONDS     the same without sending anything\n"
+	"  -n COUNT       up to COUNT answers until then (1)\n"
+	"  -v             print the segment sent, too; with -l, say 'forge: listening'\n"
+	"                 on stderr when nothing can be missed any more\n"
+	"  -j             JSON lines: sent, answer, silence; options as in wire's\n"
+	"\n"
+	"The way:\n"
+	"  -i IFACE       as an Ethernet frame through this interface (otherwise: a\n"
+	"                 raw IP socket, and the routes decide)\n"
+	"  -e MAC         ... to this hardware address\n"
+	"  --anywhere     send to any address.  Without it, only loopback and\n"
+	"                 10.0.0.0/16, 192.0.2.0/24, 198.51.100.0/24, 203.0.113.0/24,\n"
+	"                 fd00::/16, 2001:db8::/32; inside the sandbox, any\n"
+	"  -h, --help, --version\n"
+	"\n"
+	"It needs CAP_NET_RAW: the sandbox has it.  Silence is an observation and\n"
+	"exits 0; 1 is a refusal, 2 a wrong command line.\n"
+	"\n"
+	"The kernel that owns SRC has no such connection, so it resets whatever\n"
+	"answers the forged segment.  On loopback that is this very kernel.  For a\n"
+	"conversation without it, send from a host that has no address at all:\n"
+	"scripts/lib/silent makes one.\n";
+
+/*
+ * modulo - a number that is meant modulo 2^32, or a usage error
+ * @what: the option; @text: @len bytes of its value
+ */
+static uint32_t modulo(const char *what, const char *text, size_t len)
 {
-	fputs("usage: forge [options] SRC_ADDR:PORT DST_ADDR:PORT\n"
-	      "Send one hand-made TCP segment from SRC to DST, and show the answer.\n"
-	      "IPv6 addresses stand in brackets: [::1]:80.\n"
-	      "\n"
-	      "  forge -f S -s 1000 -r 1 127.0.0.1:999 127.0.0.1:80    a SYN, its answer\n"
-	      "  forge -i link0 -e $mac -f S -s 1000 -M 1460 -r 1 10.0.1.1:999 10.0.1.2:80\n"
-	      "                 from the silent host of scripts/lib/silent\n"
-	      "\n"
-	      "The segment:\n"
-	      "  -f FLAGS       flags, tcpdump's letters in any order: F S R P . U E W e;\n"
-	      "                 A is the same as the dot; none for none (S)\n"
-	      "  -s SEQ         sequence number (0)\n"
-	      "  -k ACK         acknowledgement number (0); -f sets its flag\n"
-	      "  -w WINDOW      window, as in the header, not scaled (65535)\n"
-	      "  -u POINTER     urgent pointer (0); -f sets its flag\n"
-	      "  -t TTL         time to live, or hop limit (64)\n"
-	      "  -M MSS         option: maximum segment size\n"
-	      "  -K             option: sackOK\n"
-	      "  -T VAL[,ECR]   option: timestamps\n"
-	      "  -W SHIFT       option: window scale\n"
-	      "  -O HEX         options as bytes, taken as they are: 0204ffff\n"
-	      "  -d TEXT        payload\n"
-	      "  -D N           payload of N bytes: abc...zabc...\n"
-	      "  -x             make the TCP checksum wrong (it is right otherwise)\n"
-	      "SEQ, ACK, VAL and ECR count modulo 2^32: a script may say $((seq - 1)).\n"
-	      "\n"
-	      "The answer, a segment from DST to SRC:\n"
-	      "  -r SECONDS     wait so long for it and print it, or 'silence'\n"
-	      "  -l SECONDS     the same without sending anything\n"
-	      "  -n COUNT       up to COUNT answers until then (1)\n"
-	      "  -v             print the segment sent, too; with -l, say 'forge: listening'\n"
-	      "                 on stderr when nothing can be missed any more\n"
-	      "  -j             JSON lines: sent, answer, silence; options as in wire's\n"
-	      "\n"
-	      "The way:\n"
-	      "  -i IFACE       as an Ethernet frame through this interface (otherwise: a\n"
-	      "                 raw IP socket, and the routes decide)\n"
-	      "  -e MAC         ... to this hardware address\n"
-	      "  --anywhere     send to any address.  Without it, only loopback and\n"
-	      "                 10.0.0.0/16, 192.0.2.0/24, 198.51.100.0/24, 203.0.113.0/24,\n"
-	      "                 fd00::/16, 2001:db8::/32; inside the sandbox, any\n"
-	      "  -h, --help     this text\n"
-	      "  --version      the version\n"
-	      "\n"
-	      "It needs CAP_NET_RAW: the sandbox has it.  Silence is an observation and\n"
-	      "exits 0; 1 is a refusal, 2 a wrong command line.\n"
-	      "\n"
-	      "The kernel that owns SRC has no such connection, so it resets whatever\n"
-	      "answers the forged segment.  On loopback that is this very kernel.  For a\n"
-	      "conversation without it, send from a host that has no address at all:\n"
-	      "scripts/lib/silent makes one.\n",
-	      stdout);
+	char number[32];
+
+	snprintf(number, sizeof(number), "%.*s", (int)len, text);
+	return (uint32_t)parse_long(what, len < sizeof(number) ? number : text,
+				    -4294967295, 8589934591);
 }
 
-/* parse_mod32 - a number that is meant modulo 2^32, or a usage error */
-static uint32_t parse_mod32(const char *what, const char *s)
+static void take_seq(void *to, const char *text)
 {
-	const char *digits = *s == '-' ? s + 1 : s;
-	long long n;
-	char *end;
-
-	errno = 0;
-	n = strtoll(s, &end, 10);
-	if (*digits < '0' || *digits > '9' || *end || errno ||
-	    n < -4294967295LL || n > 8589934591LL)
-		die_usage("%s wants a number from 0 to 4294967295, not '%s'",
-			  what, s);
-	return (uint32_t)n;
+	((struct job *)to)->seg.seq = modulo("-s", text, strlen(text));
 }
 
-/* parse_flags - "SA", "F.", "none"; anything else is a usage error */
-static uint16_t parse_flags(const char *s)
+static void take_ack(void *to, const char *text)
 {
-	int flags = flags_value(s);
-
-	if (!*s)
-		die_usage("-f wants flags; none is written 'none'");
-	if (flags < 0)
-		die_usage(
-			"-f has the letters F S R P . (or A) U E W e, or none, not '%s'",
-			s);
-	return (uint16_t)flags;
+	((struct job *)to)->seg.ack = modulo("-k", text, strlen(text));
 }
 
-/* parse_timestamps - VAL or VAL,ECR */
-static void parse_timestamps(struct job *j, const char *s)
+/* take_timestamps - VAL or VAL,ECR of -T */
+static void take_timestamps(void *to, const char *text)
 {
-	const char *comma = strchr(s, ',');
-	char val[32];
+	struct job *j = to;
+	size_t n = strcspn(text, ",");
 
-	if (comma && (size_t)(comma - s) < sizeof(val)) {
-		memcpy(val, s, (size_t)(comma - s));
-		val[comma - s] = '\0';
-		j->tsval = parse_mod32("-T", val);
-		j->tsecr = parse_mod32("-T", comma + 1);
-	} else {
-		j->tsval = parse_mod32("-T", s);
-		j->tsecr = 0;
-	}
+	j->tsval = modulo("-T", text, n);
+	j->tsecr =
+		text[n] ? modulo("-T", text + n + 1, strlen(text + n + 1)) : 0;
 	j->has_ts = true;
 }
 
-/* hex_digit - its value, or -1 */
-static int hex_digit(char c)
+/* take_flags - "SA", "F.", "none" of -f, or a usage error */
+static void take_flags(void *to, const char *text)
 {
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	if (c >= 'A' && c <= 'F')
-		return c - 'A' + 10;
-	return -1;
+	struct job *j = to;
+	int flags = flags_value(text);
+
+	if (flags < 0)
+		die_usage(
+			"-f has the letters F S R P . (or A) U E W e, or none, not '%s'",
+			text);
+	j->seg.flags = (uint16_t)flags;
 }
 
-/* parse_raw_options - pairs of hexadecimal digits, at most OPTS_MAX */
-static void parse_raw_options(struct job *j, const char *s)
+/* hex_byte - the two hexadecimal digits at @s, or -1 */
+static int hex_byte(const char *s)
 {
-	size_t n = strlen(s);
+	unsigned int byte;
 
-	if (!n || n % 2 || n / 2 > OPTS_MAX)
+	if (!isxdigit((unsigned char)s[0]) || !isxdigit((unsigned char)s[1]))
+		return -1;
+	sscanf(s, "%2x", &byte);
+	return (int)byte;
+}
+
+/* take_raw_options - 1 to OPTS_MAX bytes of -O, or a usage error */
+static void take_raw_options(void *to, const char *text)
+{
+	struct job *j = to;
+	size_t n = 0;
+
+	for (; text[2 * n] && n < OPTS_MAX && hex_byte(text + 2 * n) >= 0; n++)
+		j->raw_opts[n] = (uint8_t)hex_byte(text + 2 * n);
+	if (!n || text[2 * n])
 		die_usage(
 			"-O wants 1 to %d bytes of two hexadecimal digits, not '%s'",
-			OPTS_MAX, s);
-	for (size_t i = 0; i < n; i += 2) {
-		int hi = hex_digit(s[i]), lo = hex_digit(s[i + 1]);
-
-		if (hi < 0 || lo < 0)
-			die_usage("-O wants hexadecimal digits, not '%s'", s);
-		j->raw_opts[i / 2] = (uint8_t)(hi << 4 | lo);
-	}
-	j->raw_opts_len = n / 2;
+			OPTS_MAX, text);
+	j->raw_opts_len = n;
 }
 
-/* parse_mac - six pairs of hexadecimal digits with colons */
-static void parse_mac(struct job *j, const char *s)
+/* take_mac - the hardware address of -e, or a usage error */
+static void take_mac(void *to, const char *text)
 {
-	for (int i = 0; i < 6; i++) {
-		const char *p = s + 3 * i;
-		int hi = -1, lo = -1;
+	struct job *j = to;
+	const char *p = text;
+	int i = 0;
 
-		/* Stop at the first that is wrong: it may be the end. */
-		if ((hi = hex_digit(p[0])) < 0 || (lo = hex_digit(p[1])) < 0 ||
-		    p[2] != (i < 5 ? ':' : '\0'))
-			die_usage(
-				"-e wants a hardware address like 02:00:00:00:00:01, not '%s'",
-				s);
-		j->route.mac_dst[i] = (uint8_t)(hi << 4 | lo);
+	for (; i < 6 && hex_byte(p) >= 0 && p[2] == (i < 5 ? ':' : '\0'); i++) {
+		j->route.mac_dst[i] = (uint8_t)hex_byte(p);
+		p += 3;
 	}
+	if (i < 6)
+		die_usage(
+			"-e wants a hardware address like 02:00:00:00:00:01, not '%s'",
+			text);
 	j->route.has_mac_dst = true;
 }
 
-/* parse_segment_option - one of the letters that shape the segment */
-static bool parse_segment_option(struct job *j, int c, const char *arg)
+/* check_job - options that do not go together are usage errors */
+static void check_job(const struct job *j, const char *given)
 {
-	switch (c) {
-	case 'f':
-		j->seg.flags = parse_flags(arg);
-		break;
-	case 's':
-		j->seg.seq = parse_mod32("-s", arg);
-		break;
-	case 'k':
-		j->seg.ack = parse_mod32("-k", arg);
-		break;
-	case 'w':
-		j->seg.win = (uint16_t)parse_long("-w", arg, 0, 65535);
-		break;
-	case 'u':
-		j->seg.urg = (uint16_t)parse_long("-u", arg, 0, 65535);
-		break;
-	case 't':
-		j->seg.ttl = (uint8_t)parse_long("-t", arg, 0, 255);
-		break;
-	case 'M':
-		j->mss = (uint16_t)parse_long("-M", arg, 0, 65535);
-		j->has_mss = true;
-		break;
-	case 'K':
-		j->sack_ok = true;
-		break;
-	case 'T':
-		parse_timestamps(j, arg);
-		break;
-	case 'W':
-		j->wscale = (uint8_t)parse_long("-W", arg, 0, 255);
-		j->has_wscale = true;
-		break;
-	case 'O':
-		parse_raw_options(j, arg);
-		break;
-	case 'd':
-		j->text = arg;
-		break;
-	case 'D':
-		j->fill = parse_long("-D", arg, 0, IP_MAX);
-		break;
-	case 'x':
-		j->bad_checksum = true;
-		break;
-	default:
-		return false;
-	}
-	j->segment_option = (char)c;
-	return true;
-}
+	const char *shapes = strpbrk(given, "fskwutMKTWOdDx");
 
-/* parse_wait - the deadline of -r or -l; the two exclude each other */
-static void parse_wait(struct job *j, int c, const char *arg)
-{
-	if (j->wait_ns >= 0 && j->listen_only != (c == 'l'))
-		die_usage(
-			"-r waits after sending and -l does not send: take one");
-	j->wait_ns = parse_seconds(c == 'l' ? "-l" : "-r", arg);
-	j->listen_only = c == 'l';
-}
-
-/* check_job - what does not go together, before anything is touched */
-static void check_job(const struct job *j, bool counted)
-{
 	if (j->route.src.sa.sa_family != j->route.dst.sa.sa_family)
 		die_usage("SRC and DST must both be IPv4, or both IPv6");
 	if (j->text && j->fill >= 0)
@@ -420,12 +356,14 @@ static void check_job(const struct job *j, bool counted)
 	if (j->route.has_mac_dst && !j->route.iface)
 		die_usage(
 			"-e needs -i, the interface that the frame goes through");
-	if (counted && j->wait_ns < 0)
+	if (j->answer_ns >= 0 && j->listen_ns >= 0)
+		die_usage(
+			"-r waits after sending and -l does not send: take one");
+	if (strchr(given, 'n') && j->answer_ns < 0 && j->listen_ns < 0)
 		die_usage("-n counts answers: it needs -r or -l");
-	if (j->listen_only && j->segment_option)
-		die_usage("-l sends nothing, so -%c has no meaning",
-			  j->segment_option);
-	if (!j->listen_only && !j->anywhere && !may_send_to(&j->route.dst)) {
+	if (j->listen_ns >= 0 && shapes)
+		die_usage("-l sends nothing, so -%c has no meaning", *shapes);
+	if (j->listen_ns < 0 && !j->anywhere && !may_send_to(&j->route.dst)) {
 		char dst[ADDR_STRLEN];
 
 		die_usage(
@@ -434,125 +372,98 @@ static void check_job(const struct job *j, bool counted)
 	}
 }
 
-/* die_unknown - a usage error about the word that getopt_long() refused */
-static void die_unknown(const char *word)
+/* parse - read the command line; a usage error ends the program */
+static void parse(struct job *j, int argc, char **argv)
 {
-	if (optopt && strncmp(word, "--", 2) != 0)
-		die_usage("unknown option '-%c'", optopt);
-	die_usage("unknown option '%s'", word);
-}
-
-/* parse_options - the whole command line, into @j; --help ends the program */
-static void parse_options(struct job *j, int argc, char **argv)
-{
-	static const struct option names[] = {
-		{"help", no_argument, NULL, 'h'},
-		{"version", no_argument, NULL, 'V'},
-		{"anywhere", no_argument, NULL, 'a'},
-		{NULL, 0, NULL, 0},
+	char given[OPTIONS_MAX] = "";
+	int64_t win = 65535, urg = 0, ttl = 64;
+	const struct opt options[] = {
+		{'f', ARG_OTHER, .to = j, .take = take_flags},
+		{'s', ARG_OTHER, .to = j, .take = take_seq},
+		{'k', ARG_OTHER, .to = j, .take = take_ack},
+		{'w', ARG_NUMBER, .to = &win, 0, 65535},
+		{'u', ARG_NUMBER, .to = &urg, 0, 65535},
+		{'t', ARG_NUMBER, .to = &ttl, 0, 255},
+		{'M', ARG_NUMBER, .to = &j->mss, 0, 65535},
+		{'K', ARG_SET, .to = &j->sack_ok},
+		{'T', ARG_OTHER, .to = j, .take = take_timestamps},
+		{'W', ARG_NUMBER, .to = &j->wscale, 0, 255},
+		{'O', ARG_OTHER, .to = j, .take = take_raw_options},
+		{'d', ARG_TEXT, .to = &j->text},
+		{'D', ARG_NUMBER, .to = &j->fill, 0, IP_MAX},
+		{'x', ARG_SET, .to = &j->bad_checksum},
+		{'r', ARG_SECONDS, .to = &j->answer_ns},
+		{'l', ARG_SECONDS, .to = &j->listen_ns},
+		{'n', ARG_NUMBER, .to = &j->count, 1, 1000000},
+		{'v', ARG_SET, .to = &j->verbose},
+		{'j', ARG_SET, .to = &j->json},
+		{'i', ARG_TEXT, .to = &j->route.iface},
+		{'e', ARG_OTHER, .to = j, .take = take_mac},
+		{1, ARG_SET, .to = &j->anywhere, .name = "anywhere"},
+		{.letter = 'h'},
+		{0},
 	};
-	bool counted = false;
-	int c;
+	int first = parse_options(argc, argv, options, given, help);
+	struct segment *s = &j->seg;
 
-	opterr = 0;
-	while ((c = getopt_long(argc, argv,
-				":f:s:k:w:u:t:M:KT:W:O:d:D:xi:e:r:l:n:vjh",
-				names, NULL)) != -1) {
-		if (parse_segment_option(j, c, optarg))
-			continue;
-		if (c == 'i') {
-			j->route.iface = optarg;
-		} else if (c == 'e') {
-			parse_mac(j, optarg);
-		} else if (c == 'r' || c == 'l') {
-			parse_wait(j, c, optarg);
-		} else if (c == 'n') {
-			j->count = parse_long("-n", optarg, 1, 1000000);
-			counted = true;
-		} else if (c == 'v') {
-			j->verbose = true;
-		} else if (c == 'j') {
-			j->json = true;
-		} else if (c == 'a') {
-			j->anywhere = true;
-		} else if (c == 'h' || c == 'V') {
-			if (c == 'h')
-				help();
-			else
-				printf("forge %s\n", RTEST_VERSION);
-			flush_stdout();
-			exit(EXIT_DONE);
-		} else if (c == ':') {
-			die_usage("option -%c wants a value", optopt);
-		} else {
-			die_unknown(argv[optind - 1]);
-		}
-	}
-	if (argc - optind != 2)
+	if (argc - first != 2)
 		die_usage(
 			"wants two operands, SRC_ADDR:PORT and DST_ADDR:PORT, not %d",
-			argc - optind);
-	j->route.src = parse_end("SRC", argv[optind]);
-	j->route.dst = parse_end("DST", argv[optind + 1]);
-	check_job(j, counted);
-	j->seg.kind = SEGMENT;
-	j->seg.family = addr_bytes(&j->route.src, j->seg.src) == 16 ? 6 : 4;
-	addr_bytes(&j->route.dst, j->seg.dst);
-	j->seg.sport = addr_port(&j->route.src);
-	j->seg.dport = addr_port(&j->route.dst);
-}
-
-/*
- * keep_standard_fds - occupy descriptors 0 to 2 where they are closed, so that
- * no socket of ours becomes standard output; writing there then fails
- */
-static void keep_standard_fds(void)
-{
-	int fd;
-
-	do
-		fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
-	while (fd >= 0 && fd <= 2);
-	if (fd > 2)
-		close(fd);
+			argc - first);
+	j->route.src = parse_end("SRC", argv[first]);
+	j->route.dst = parse_end("DST", argv[first + 1]);
+	check_job(j, given);
+	s->kind = SEGMENT;
+	s->family = addr_bytes(&j->route.src, s->src) == 16 ? 6 : 4;
+	addr_bytes(&j->route.dst, s->dst);
+	s->sport = addr_port(&j->route.src);
+	s->dport = addr_port(&j->route.dst);
+	s->win = (uint16_t)win;
+	s->urg = (uint16_t)urg;
+	s->ttl = (uint8_t)ttl;
 }
 
 int main(int argc, char **argv)
 {
 	struct job j = {
 		.start_ns = now_ns(),
-		.seg = {.flags = SYN, .win = 65535, .ttl = 64},
+		.seg = {.flags = SYN},
+		.mss = -1,
+		.wscale = -1,
 		.fill = -1,
-		.wait_ns = -1,
+		.answer_ns = -1,
+		.listen_ns = -1,
 		.count = 1,
 	};
 	uint8_t *frame = NULL;
 	sigset_t unblocked;
-	int answers = -1;
+	struct capture answers = {.fd = -1};
 	size_t len = 0;
+	bool sends;
 
 	prog_name = "forge";
-	keep_standard_fds();
-	parse_options(&j, argc, argv);
+	parse(&j, argc, argv);
+	open_standard_fds();
 	catch_signals(&unblocked);
-	if (!j.listen_only)
+	sends = j.listen_ns < 0;
+	if (sends)
 		frame = build_frame(&j, &len);
 	if (j.route.iface)
-		find_iface(&j.route, !j.listen_only);
+		find_iface(&j.route, sends);
 	/* The capture comes first, so that no answer is missed. */
-	if (j.wait_ns >= 0)
-		answers = open_answers(&j.route);
-	if (frame) {
+	if (!sends || j.answer_ns >= 0)
+		answers_open(&j.route, &answers);
+	if (sends) {
 		/* On loopback the answer is there before sendto() returns. */
 		j.sent_ns = now_ns();
 		inject(&j.route, frame, len);
-	}
-	if (frame && (j.json || j.verbose))
-		print_event(&j, "sent", &j.seg, j.sent_ns);
-	if (j.listen_only && j.verbose)
+		if (j.json || j.verbose)
+			print_event(&j, "sent", &j.seg, j.sent_ns);
+	} else if (j.verbose) {
 		fputs("forge: listening\n", stderr);
-	if (answers >= 0)
-		show_answers(&j, answers, &unblocked);
+	}
+	if (answers.fd >= 0)
+		show_answers(&j, &answers, &unblocked);
 	free(frame);
 	return EXIT_DONE;
 }

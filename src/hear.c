@@ -1,25 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * hear.c - what a conversation waits to hear (-x), and how often (-r)
+ * hear.c - the text that a conversation waits for (-x), and how often (-r)
  */
 #include "conversation.h"
-
-/* hear_setup - the table for conv_hear() */
-void hear_setup(struct talk *t)
-{
-	size_t len = strlen(t->hear), b = 0;
-
-	t->border = calloc(len, sizeof(*t->border));
-	if (!t->border)
-		die_errno("memory for -x");
-	for (size_t i = 1; i < len; i++) {
-		while (b && t->hear[i] != t->hear[b])
-			b = t->border[b - 1];
-		if (t->hear[i] == t->hear[b])
-			b++;
-		t->border[i] = b;
-	}
-}
 
 /* conv_last_round - after this one there is no other (-r) */
 bool conv_last_round(const struct talk *t, const struct conv *c)
@@ -45,8 +28,8 @@ static void conv_heard(struct talk *t, struct conv *c)
 /*
  * conv_next_round - begin another round (-r), if this one is over
  *
- * What a peer has said already that does not wait for its answers counts for
- * the rounds to come; after its FIN only that counts.
+ * Texts that the peer sent without waiting for answers count for the rounds to
+ * come; after its FIN only they count.
  */
 void conv_next_round(struct talk *t, struct conv *c)
 {
@@ -62,29 +45,24 @@ void conv_next_round(struct talk *t, struct conv *c)
 	}
 }
 
-/*
- * conv_hear - look for -x in what has come (Knuth, Morris, Pratt)
- *
- * @t->border[i] is the length of the longest proper border of the first i+1
- * bytes of the text, so that no byte is looked at again and the text may come
- * in any pieces.
- */
+/* border - the longest shorter beginning of @n bytes that is their end, too */
+static size_t border(const char *s, size_t n)
+{
+	size_t b = n - 1;
+
+	while (b && memcmp(s, s + n - b, b))
+		b--;
+	return b;
+}
+
+/* conv_hear - look for -x in the @n bytes that have come, in any pieces */
 void conv_hear(struct talk *t, struct conv *c, const char *p, size_t n)
 {
 	size_t len = strlen(t->hear);
 
 	for (; n && conv_listens(t, c); n--, p++) {
-		/* Most of what comes is not of the text: a hundred MB of it. */
-		if (!c->matched) {
-			const char *first = memchr(p, t->hear[0], n);
-
-			if (!first)
-				return;
-			n -= (size_t)(first - p);
-			p = first;
-		}
 		while (c->matched && t->hear[c->matched] != *p)
-			c->matched = t->border[c->matched - 1];
+			c->matched = border(t->hear, c->matched);
 		if (t->hear[c->matched] == *p)
 			c->matched++;
 		if (c->matched < len)

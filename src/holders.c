@@ -32,6 +32,15 @@ static int64_t cpu_ns(void)
 	return t.tv_sec * INT64_C(1000000000) + t.tv_nsec;
 }
 
+/* read_option - 0 or 1; -1: the kernel refuses */
+static int read_option(int fd, int level, int name)
+{
+	socklen_t len = sizeof(int);
+	int on;
+
+	return getsockopt(fd, level, name, &on, &len) ? -1 : !!on;
+}
+
 /*
  * read_options - SO_REUSEADDR, SO_REUSEPORT, IPV6_V6ONLY of a socket that a
  * process holds; they stay unknown where the kernel is older than pidfd_getfd()
@@ -39,21 +48,14 @@ static int64_t cpu_ns(void)
  */
 static void read_options(struct row *r, int pidfd, int fd)
 {
-	socklen_t len = sizeof(int);
-	int copy, on;
+	int copy = (int)syscall(SYS_pidfd_getfd, pidfd, fd, 0);
 
-	copy = (int)syscall(SYS_pidfd_getfd, pidfd, fd, 0);
 	if (copy < 0)
 		return;
-	if (!getsockopt(copy, SOL_SOCKET, SO_REUSEADDR, &on, &len))
-		r->kind.reuseaddr = !!on;
-	len = sizeof(int);
-	if (!getsockopt(copy, SOL_SOCKET, SO_REUSEPORT, &on, &len))
-		r->kind.reuseport = !!on;
-	len = sizeof(int);
-	if (r->kind.local.family == AF_INET6 &&
-	    !getsockopt(copy, IPPROTO_IPV6, IPV6_V6ONLY, &on, &len))
-		r->kind.v6only = !!on;
+	r->kind.reuseaddr = read_option(copy, SOL_SOCKET, SO_REUSEADDR);
+	r->kind.reuseport = read_option(copy, SOL_SOCKET, SO_REUSEPORT);
+	if (r->kind.local.family == AF_INET6)
+		r->kind.v6only = read_option(copy, IPPROTO_IPV6, IPV6_V6ONLY);
 	close(copy);
 }
 

@@ -1,13 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* inject.c - sends a packet, and takes what answers it */
+/* inject.c - sends a packet, and captures its answers */
 #include "inject.h"
-#include "capture.h"
 #include "print.h"
 
 #include <fcntl.h>
 #include <net/if_arp.h>
 #include <netpacket/packet.h>
-#include <poll.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
 
@@ -15,20 +13,14 @@
 #define NS_OF_USER    _IO(0xb7, 0x1) /* NS_GET_USERNS */
 #define USER_INIT_INO 0xEFFFFFFDU    /* PROC_USER_INIT_INO */
 
-enum { FRAME_MAX = 1 << 18 }; /* more than any packet the kernel hands over */
-
 /* --- where it may send -------------------------------------------------- */
 
 /*
  * in_sandbox - whether this network namespace is scripts/sandbox's
  *
- * Two things together.  RTEST_SANDBOX says that the sandbox started us; as
- * any variable it may have strayed somewhere else, so the kernel is asked as
+ * RTEST_SANDBOX may have strayed somewhere else, so the kernel is asked as
  * well: the machine's own network namespace belongs to the initial user
- * namespace, whose inode number is fixed.  Comparing with /proc/1/ns/net
- * would not do: users may not read that, and in a pid namespace pid 1 is a
- * neighbour.  Where the owner is outside our reach, ioctl() says EPERM: then
- * the namespace is not ours either.
+ * namespace, whose inode number is fixed.  EPERM: the owner is out of reach.
  */
 static bool in_sandbox(void)
 {
@@ -82,10 +74,8 @@ bool may_send_to(const struct addr *a)
 }
 
 /*
- * find_iface - look up the interface of -i: its index and hardware address
- *
- * An interface that is not there is exit 1.  Sending through one with a
- * hardware address needs -e.
+ * find_iface - the index and hardware address of -i's interface, or exit 1;
+ * sending through one that has such an address needs -e
  */
 void find_iface(struct route *r, bool sends)
 {
@@ -108,12 +98,9 @@ void find_iface(struct route *r, bool sends)
 /* --- sending ------------------------------------------------------------ */
 
 /*
- * inject - send a packet: with -i as a frame, else through a raw IP socket
- * @frame: ETH_LEN bytes for the Ethernet header, then the packet
- * @len: of all
- *
- * The IP header is ours: IPPROTO_RAW means IP_HDRINCL (raw(7)), and for IPv6
- * IPV6_HDRINCL (rawv6_init_sk).  A refusal is exit 1.
+ * inject - send a packet: with -i as a frame, else through a raw IP socket,
+ * which takes our IP header (raw(7), rawv6_init_sk()); a refusal is exit 1
+ * @frame: ETH_LEN bytes for the Ethernet header, then the packet; @len: of all
  */
 void inject(const struct route *r, uint8_t *frame, size_t len)
 {
@@ -169,134 +156,32 @@ static bool is_own(const struct addr *a)
 }
 
 /*
- * open_answers - a packet socket that holds every answer from now on
- *
- * Without a protocol a packet socket receives nothing; the bind() gives it
- * one, when the filter is in place.  Any failure is exit 1.
+ * answers_open - capture every segment from DST to SRC from now on; any failure
+ * is exit 1
  */
-int open_answers(struct route *r)
+void answers_open(struct route *r, struct capture *c)
 {
 	struct filter *f = &r->answers;
-	int fd = need_socket(AF_PACKET, SOCK_DGRAM, 0, "packet"), on = 1;
-	struct sockaddr_ll ll = {.sll_family = AF_PACKET,
-				 .sll_ifindex = (int)r->ifindex,
-				 .sll_protocol = htons(0x0003)}; /* ETH_P_ALL */
 
 	f->one_way = true;
 	filter_add_host(f, &r->dst);
 	filter_add_host(f, &r->src);
 	filter_add_port(f, addr_port(&r->dst));
 	filter_add_port(f, addr_port(&r->src));
-	/* What is sent here counts only where the answer is our kernel's. */
+	/* Segments sent here count only where our kernel answers. */
 	f->received = !is_own(&r->dst);
-	filter_attach(fd, f, 0, UINT32_MAX);
-	/* The kernel's time of arrival: our own is as late as we are run. */
-	if (setsockopt(fd, SOL_SOCKET, SO_TIMESTAMPNS, &on, sizeof(on)))
-		die_errno("ask for time stamps on the packet socket");
-	if (bind(fd, (struct sockaddr *)&ll, sizeof(ll)))
-		die_errno("bind the packet socket to %s",
-			  r->iface ? r->iface : "all interfaces");
-	return fd;
+	c->ifname = r->iface;
+	capture_open(c, f, 1 << 20, SNAPLEN_MAX, 1);
 }
 
-/*
- * arrival_ns - when a packet came, by now_ns()
- * @msg: as recvmsg() left it, with the kernel's CLOCK_REALTIME stamp
- */
-static int64_t arrival_ns(struct msghdr *msg)
+/* arrival_ns - the kernel's CLOCK_REALTIME time of a packet, by now_ns() */
+int64_t arrival_ns(int64_t stamp)
 {
-	struct cmsghdr *c = CMSG_FIRSTHDR(msg);
-	struct timespec stamp, real;
 	int64_t now = now_ns(), age;
+	struct timespec real;
 
-	if (!c || c->cmsg_level != SOL_SOCKET ||
-	    c->cmsg_len < CMSG_LEN(sizeof(stamp)))
-		return now;
-	memcpy(&stamp, CMSG_DATA(c), sizeof(stamp));
 	clock_gettime(CLOCK_REALTIME, &real);
-	age = (int64_t)(real.tv_sec - stamp.tv_sec) * 1000000000 +
-	      (real.tv_nsec - stamp.tv_nsec);
-	/* Somebody may have set the clock meanwhile. */
+	age = (int64_t)real.tv_sec * 1000000000 + real.tv_nsec - stamp;
+	/* The clock may have been set meanwhile. */
 	return age < 0 || age > 1000000000 ? now : now - age;
-}
-
-/*
- * receive - take one packet
- * @s: points into a buffer that the next call uses again; its ns is the time
- *     of arrival by now_ns()
- *
- * Returns false for one that is no whole segment from DST to SRC.
- */
-static bool receive(const struct route *r, int fd, struct segment *s)
-{
-	static uint8_t buf[FRAME_MAX];
-	union {
-		struct cmsghdr align;
-		char bytes[CMSG_SPACE(sizeof(struct timespec))];
-	} control;
-	struct iovec iov = {.iov_base = buf, .iov_len = sizeof(buf)};
-	struct msghdr msg = {.msg_iov = &iov,
-			     .msg_iovlen = 1,
-			     .msg_control = &control,
-			     .msg_controllen = sizeof(control)};
-	struct packet pkt = {.data = buf, .link = LINK_RAW};
-	ssize_t n = recvmsg(fd, &msg, MSG_DONTWAIT);
-
-	if (n < 0 && (errno == EINTR || errno == EAGAIN))
-		return false;
-	if (n < 0)
-		die_errno("receive the answer");
-	pkt.cap = pkt.wire = (uint32_t)n;
-	pkt.ns = arrival_ns(&msg);
-	return parse_packet(&pkt, s) == SEGMENT && wanted(&r->answers, s);
-}
-
-/*
- * next_answer - wait for a segment from DST to SRC
- * @deadline: by now_ns()
- * @unblocked: the signals that end the wait; see catch_signals()
- *
- * Returns false at the deadline, or when a signal asks to stop.
- */
-bool next_answer(const struct route *r, int fd, int64_t deadline,
-		 const sigset_t *unblocked, struct segment *s)
-{
-	struct pollfd p = {.fd = fd, .events = POLLIN};
-
-	while (!interrupted) {
-		int64_t left = deadline - now_ns();
-		struct timespec ts;
-		int n;
-
-		if (left < 0)
-			left = 0;
-		ts.tv_sec = (time_t)(left / 1000000000);
-		ts.tv_nsec = (long)(left % 1000000000);
-		n = ppoll(&p, 1, &ts, unblocked);
-		if (n < 0 && errno != EINTR)
-			die_errno("wait for the answer");
-		if (n > 0 && receive(r, fd, s))
-			return true;
-		if (n == 0 || (n > 0 && !left))
-			return false;
-	}
-	return false;
-}
-
-/*
- * check_lost - exit 1 if answers came faster than we took them
- *
- * Those are lost to us, and whoever counts answers must know.
- */
-void check_lost(int fd)
-{
-	unsigned int stats[2] = {0, 0}; /* struct tpacket_stats: seen, lost */
-	socklen_t len = sizeof(stats);
-
-	if (getsockopt(fd, SOL_PACKET, PACKET_STATISTICS, stats, &len))
-		die_errno("ask the packet socket for its losses");
-	if (!stats[1])
-		return;
-	warn_errno(ENOBUFS, "receive the answers: %u were lost", stats[1]);
-	exit(EXIT_REFUSED);
 }

@@ -1,11 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* inject.h - forge's way to the wire, and what comes back */
+/* inject.h - forge's way to the wire and back */
 #ifndef INJECT_H
 #define INJECT_H
 
-#include "filter.h"
-
-#include <signal.h>
+#include "capture.h"
 
 /* Where a segment goes. */
 struct route {
@@ -15,15 +13,13 @@ struct route {
 	unsigned int ifindex;
 	uint8_t mac_src[6], mac_dst[6];
 	bool has_mac_dst;
-	struct filter answers; /* set by open_answers() */
+	struct filter answers; /* set by answers_open() */
 };
 
 bool may_send_to(const struct addr *a);
 void find_iface(struct route *r, bool sends);
 void inject(const struct route *r, uint8_t *frame, size_t len);
-int open_answers(struct route *r);
-bool next_answer(const struct route *r, int fd, int64_t deadline,
-		 const sigset_t *unblocked, struct segment *s);
-void check_lost(int fd);
+void answers_open(struct route *r, struct capture *c);
+int64_t arrival_ns(int64_t stamp);
 
 #endif

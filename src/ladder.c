@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * ladder.c - holds the segments back until what follows tells whether they
+ * ladder.c - holds the segments back until later ones tell whether they
  * arrived, moves the states, and draws
  */
 #include "ladder.h"
@@ -20,12 +20,12 @@ struct ladder {
 	int width; /* of the text */
 	struct row rows[LADDER_ROWS];
 	uint64_t head, tail; /* rows head..tail-1 wait */
-	uint64_t ahead;	     /* how many may wait for what comes later */
+	uint64_t ahead;	     /* how many may wait for later segments */
 	bool started;
 	int64_t t0; /* the time of the first segment */
 	uint64_t segments;
 	const struct conn *shown;
-	uint64_t drawn, plain; /* -m: rows drawn; left out since the last */
+	int64_t drawn, plain;  /* -m: rows drawn; left out since the last */
 	bool answer;	       /* -m: the next row may be an answer */
 	bool noted[NOTES_MAX]; /* which notes are drawn */
 };
@@ -139,7 +139,7 @@ static void ladder_ends(struct ladder *l, const struct conn *c)
  * ladder_skips - with -m, leave this row out?
  *
  * Once there are enough rows, only segments that open, close or reset a
- * connection, or move a state, are drawn, and what follows each, as it may be
+ * connection, or move a state, are drawn, and the row behind each, as it may be
  * the answer.
  */
 static bool ladder_skips(struct ladder *l, const struct row *r, bool arrow,
@@ -234,28 +234,6 @@ static void ladder_odd(struct ladder *l, const struct segment *s)
 
 /* --- notes -------------------------------------------------------------- */
 
-/* parse_epoch - seconds with at most nine decimals, in nanoseconds */
-static int64_t parse_epoch(const char *s)
-{
-	int64_t ns = 0, unit = 1000000000;
-	const char *p = s;
-
-	for (; *p >= '0' && *p <= '9' && ns <= UINT32_MAX; p++)
-		ns = ns * 10 + (*p - '0');
-	if (p == s || ns > UINT32_MAX)
-		p = "?";
-	else
-		ns *= unit;
-	if (*p == '.')
-		for (p++; *p >= '0' && *p <= '9'; p++)
-			ns += (unit /= 10) * (*p - '0');
-	if (*p)
-		die_usage(
-			"-N wants seconds since the epoch, or since the first segment with a +, not '%s'",
-			s);
-	return ns;
-}
-
 /*
  * parse_note - 'TIME ADDR:PORT TEXT' of the command line, or a usage error
  *
@@ -273,7 +251,11 @@ struct note parse_note(const char *s)
 	if (!*end || !*text || !text[1])
 		die_usage("-N wants 'TIME ADDR:PORT TEXT', not '%s'", s);
 	*end++ = *text++ = '\0';
-	n.ns = parse_epoch(copy);
+	n.ns = decimal_ns(copy, UINT32_MAX);
+	if (n.ns < 0)
+		die_usage(
+			"-N wants seconds since the epoch, or since the first segment with a +, not '%s'",
+			copy);
 	n.end = parse_end("-N", end);
 	n.text = text;
 	for (; *text; text++)
@@ -314,7 +296,7 @@ static void ladder_note(struct ladder *l, const struct note *n, int64_t ns)
 		svg_note(l->svg, ns - l->t0, side, n->text);
 }
 
-/* ladder_notes - draw what is noted up to the time @until, in its order */
+/* ladder_notes - draw the notes up to the time @until, in order */
 static void ladder_notes(struct ladder *l, int64_t until)
 {
 	for (;;) {
@@ -360,7 +342,7 @@ static void ladder_pop(struct ladder *l)
 	ladder_ends(l, r->c);
 	tx = &r->c->end[r->side];
 	rx = &r->c->end[!r->side];
-	/* Links keep the order: what follows a late FIN comes after it. */
+	/* Links keep the order: the next segment comes after a late FIN. */
 	late = &r->c->late[!r->side];
 	again = r->s.flags & FIN && late->flags & FIN &&
 		fin_number(&r->s) == fin_number(late);
@@ -375,7 +357,7 @@ static void ladder_pop(struct ladder *l)
 	was[1] = r->c->end[1].state;
 	sends(tx, rx, &r->s);
 	a = arrival(l, &r->s, r->c, r->side, r->next);
-	/* Nobody has answered a FIN of which nobody has heard. */
+	/* A FIN without an answer may not have arrived. */
 	if (a == UNDECIDED)
 		a = r->s.flags & FIN && !(r->s.flags & RST) &&
 				    !(rx->have_ack &&
@@ -447,7 +429,7 @@ void ladder_add(struct ladder *l, const struct segment *s)
 /*
  * ladder_new - a ladder without rows
  * @conns: of its own
- * @ahead: how many rows may wait for what comes later; 0: live
+ * @ahead: how many rows may wait for later ones; 0: live
  */
 struct ladder *ladder_new(const struct look *look, struct conns *conns,
 			  uint64_t ahead)
@@ -463,7 +445,7 @@ struct ladder *ladder_new(const struct look *look, struct conns *conns,
 	return l;
 }
 
-/* ladder_finish - draw what still waits, and free the ladder */
+/* ladder_finish - draw the rows that wait, and free the ladder */
 void ladder_finish(struct ladder *l)
 {
 	ladder_flush(l, true);

@@ -6,7 +6,7 @@
 #ifndef LADDER_H
 #define LADDER_H
 
-#include "draw.h"
+#include "track.h"
 
 enum format { LINES, JSON, LADDER, SVG, PCAP };
 
@@ -17,7 +17,7 @@ enum format { LINES, JSON, LADDER, SVG, PCAP };
 
 #define NOTES_MAX 64
 
-/* Words at one end, of what no segment shows: a connect() that failed. */
+/* Words at one end, as of a connect() that failed, which no segment shows. */
 struct note {
 	int64_t ns;
 	bool since_first; /* @ns counts from the first segment, not the epoch */
@@ -30,7 +30,7 @@ struct look {
 	enum format format; /* LADDER, SVG or JSON */
 	bool absolute;	    /* numbers in full */
 	bool verbose;	    /* timestamps */
-	uint64_t rows;	    /* -m; 0: all */
+	int64_t rows;	    /* -m; 0: all */
 	FILE *out;
 	const struct note *notes;
 	int n_notes;
@@ -43,5 +43,32 @@ struct ladder *ladder_new(const struct look *look, struct conns *conns,
 void ladder_add(struct ladder *l, const struct segment *s);
 void ladder_finish(struct ladder *l);
 struct note parse_note(const char *s);
+
+/* --- how a row is drawn: in text.c, and in svg.c --- */
+
+enum { TIME_WIDTH = 11 }; /* of a time in text */
+
+/* One segment, as it is drawn between the two ends. */
+struct arrow {
+	const char *label;
+	uint16_t flags;
+	bool data;
+	bool to_right;
+	bool lost; /* it ends before the other end */
+};
+
+void text_ends(FILE *f, int width, const char *const names[2]);
+void text_row(FILE *f, int width, int64_t t, const struct arrow *a,
+	      const char *const states[2]);
+void text_note(FILE *f, int width, int64_t t, int side, const char *text);
+
+struct svg;
+
+struct svg *svg_new(bool wide);
+void svg_ends(struct svg *v, const char *const names[2], const int states[2]);
+void svg_row(struct svg *v, int64_t t, const struct arrow *a,
+	     const char *const texts[2], const int states[2]);
+void svg_note(struct svg *v, int64_t t, int side, const char *note);
+void svg_finish(struct svg *v, FILE *out, uint64_t segments);
 
 #endif

@@ -11,17 +11,18 @@
 struct client {
 	struct talk talk;
 	struct addr peer;
-	struct addr local;     /* what to bind() to, if @bind */
-	bool bind;	       /* -b, -p or -l */
-	bool no_port;	       /* -N */
-	const char *from;      /* -l */
-	const char *port;      /* -b, -p */
-	const char *ages;      /* of --ages */
-	uint32_t range;	       /* -R: HI << 16 | LO, as the kernel wants it */
-	int64_t interval;      /* -i, in ns */
-	uint64_t started;      /* connections, also those that failed */
-	int64_t next_at;       /* when the next starts; -1: not yet known */
-	bool given[UINT8_MAX]; /* the options, by their letters */
+	struct addr local;	 /* to bind() to, if @bind */
+	bool bind;		 /* -b, -p or -l */
+	bool no_port;		 /* -N */
+	bool both_ends;		 /* --bulk, --search */
+	const char *from;	 /* -l */
+	const char *port;	 /* -b, -p */
+	const char *ages;	 /* of --ages */
+	uint32_t range;		 /* -R: HI << 16 | LO, as the kernel wants it */
+	int64_t interval;	 /* -i, in ns */
+	int64_t started;	 /* connections, also those that failed */
+	int64_t next_at;	 /* when the next starts; -1: not yet known */
+	char given[OPTIONS_MAX]; /* the letters of the options */
 };
 
 /*
@@ -41,8 +42,8 @@ int listen_at(const struct addr *at);
 int accept_end(int listener);
 
 /* room.c: for --bulk */
-bool time_waits(uint64_t *n);
-bool conntrack(uint64_t *now, uint64_t *max);
-void check_room(uint64_t count, bool held);
+bool time_waits(int64_t *n);
+bool conntrack(int64_t *now, int64_t *max);
+void check_room(int64_t count, bool held);
 
 #endif /* MODES_H */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * net.h - errors, options, numbers, the clock, addresses, JSON strings: what
- * every program of the toolkit needs, and all that rtest.c includes.  It brings
- * sockets.h and toolkit.h.
+ * net.h - errors, options, numbers, the clock, addresses, JSON strings: for
+ * every program of the toolkit, and all that rtest.c includes, with sockets.h
+ * and toolkit.h.
  *
  * Everything is static inline, so that "cc -o rtest rtest.c -lpthread" is
  * enough to build rtest.  Include it before any other header.
@@ -44,8 +44,7 @@ enum {
 	EXIT_USAGE = 2,
 };
 
-/* The name in messages; main() sets it.  Weak: all files of a program share it.
- */
+/* The name in messages; main() sets it.  Weak: a program's files share it. */
 __attribute__((weak)) const char *prog_name = "rtest";
 
 /* --- errors: one line on stderr, "program: what failed: why" ------------ */
@@ -53,8 +52,7 @@ __attribute__((weak)) const char *prog_name = "rtest";
 /*
  * errno_name - the symbol of an errno value, as "EADDRNOTAVAIL"
  *
- * musl has no strerrorname_np(); so here is a table of every errno that the
- * calls of these programs are documented to give.  Any other value comes back
+ * musl has no strerrorname_np().  A value that is not in the table comes back
  * as its number, in a buffer of the calling thread.
  */
 static inline const char *errno_name(int err)
@@ -142,62 +140,192 @@ die_usage(const char *fmt, ...)
 	exit(EXIT_USAGE);
 }
 
-/*
- * flush_stdout - flush stdout; a full disk or a closed pipe is one line, exit 1
- *
- * An earlier write that failed has left no errno behind.
- */
+/* flush_stdout - a full disk or a closed pipe is one line, exit 1 */
 static inline void flush_stdout(void)
 {
+	/* An earlier write that failed has left no errno behind. */
 	int err = fflush(stdout) ? errno : ferror(stdout) ? EIO : 0;
 
 	if (!err)
 		return;
 	warn_errno(err, "write to standard output");
-	/* exit() would flush, and fail, once more. */
-	_exit(EXIT_REFUSED);
+	_exit(EXIT_REFUSED); /* exit() would flush once more */
 }
 
-/* --- what all programs do first ------------------------------------------ */
-
-/* The long options of every program; those of its own come after OPT_OWN. */
-enum { OPT_HELP = 256, OPT_VERSION, OPT_OWN };
-#define OPT_LONG                                          \
-	{"help", no_argument, NULL, OPT_HELP},            \
-	{                                                 \
-		"version", no_argument, NULL, OPT_VERSION \
-	}
+/* --- numbers ------------------------------------------------------------ */
 
 /*
- * common_option - what getopt_long() returned, and the program has no case for:
- * print @help or the version and exit 0, or a usage error
+ * parse_long - a whole decimal number within bounds, or a usage error
+ * @what: the option or operand, for the message ("-n", "PORT")
+ * @s: the text; a sign only if @lo is negative, no blanks, nothing after it
  */
-__attribute__((noreturn)) static inline void common_option(int opt, char **argv,
-							   const char *help)
+static inline int64_t parse_long(const char *what, const char *s, int64_t lo,
+				 int64_t hi)
 {
-	if (opt == OPT_HELP || opt == OPT_VERSION) {
-		if (opt == OPT_HELP)
-			fputs(help, stdout);
-		else
-			printf("%s %s\n", prog_name, RTEST_VERSION);
-		flush_stdout();
-		exit(EXIT_DONE);
+	const char *digits = lo < 0 && *s == '-' ? s + 1 : s;
+	char *end;
+	int64_t n;
+
+	errno = 0;
+	n = strtoll(s, &end, 10);
+	if (*digits < '0' || *digits > '9' || *end || errno || n < lo || n > hi)
+		die_usage("%s wants a whole number from %" PRId64 " to %" PRId64
+			  ", not '%s'",
+			  what, lo, hi, s);
+	return n;
+}
+
+static inline in_port_t parse_port(const char *what, const char *s)
+{
+	return (in_port_t)parse_long(what, s, 1, 65535);
+}
+
+/*
+ * decimal_ns - seconds with an optional decimal fraction, as nanoseconds; -1:
+ * it is none, or above @most seconds
+ */
+static inline int64_t decimal_ns(const char *s, int64_t most)
+{
+	int64_t ns = 0, unit = 1000000000;
+	const char *p = s;
+
+	for (; *p >= '0' && *p <= '9' && ns <= most; p++)
+		ns = ns * 10 + (*p - '0');
+	ns *= unit;
+	if (p != s && *p == '.')
+		for (p++; *p >= '0' && *p <= '9'; p++)
+			ns += (unit /= 10) * (*p - '0');
+	return p == s || *p || ns > most * 1000000000 ? -1 : ns;
+}
+
+/* parse_seconds - nanoseconds from "1.5", up to a day, or a usage error */
+static inline int64_t parse_seconds(const char *what, const char *s)
+{
+	int64_t ns = decimal_ns(s, 86400);
+
+	if (ns < 0)
+		die_usage("%s wants seconds from 0 to 86400, not '%s'", what,
+			  s);
+	return ns;
+}
+
+/* --- the command line ---------------------------------------------------- */
+
+/* An option of a program: its letter, its kind, and where its value goes. */
+struct opt {
+	char letter;
+	enum {
+		ARG_HELP,
+		ARG_SET,     /* without a value: a bool becomes true */
+		ARG_TEXT,    /* const char * */
+		ARG_NUMBER,  /* int64_t, from @lo to @hi */
+		ARG_SECONDS, /* int64_t, in nanoseconds */
+		ARG_PORT,    /* in_port_t */
+		ARG_OTHER,   /* @take(@to, its text) */
+	} kind;
+	void *to;
+	int64_t lo, hi;
+	void (*take)(void *to, const char *text);
+	const char *name; /* a long one; its letter is a control character */
+};
+#define OPTIONS_MAX 40
+enum { OPT_HELP = 256, OPT_VERSION };
+
+/* take_option - put the value @text where the option wants it */
+static inline void take_option(const struct opt *o, const char *text)
+{
+	char what[16] = {'-', o->letter};
+
+	if (o->name)
+		snprintf(what, sizeof(what), "--%s", o->name);
+	switch (o->kind) {
+	case ARG_SET:
+		*(bool *)o->to = true;
+		break;
+	case ARG_TEXT:
+		*(const char **)o->to = text;
+		break;
+	case ARG_NUMBER:
+		*(int64_t *)o->to = parse_long(what, text, o->lo, o->hi);
+		break;
+	case ARG_SECONDS:
+		*(int64_t *)o->to = parse_seconds(what, text);
+		break;
+	case ARG_PORT:
+		*(in_port_t *)o->to = parse_port(what, text);
+		break;
+	default:
+		o->take(o->to, text);
 	}
-	if (opt == ':' && optopt < OPT_HELP)
-		die_usage("-%c wants a value", optopt);
-	if (opt == ':')
-		die_usage("%s wants a value", argv[optind - 1]);
-	if (optopt && optopt < OPT_HELP)
-		die_usage("unknown option '-%c'", optopt);
-	die_usage("unknown option '%s'", argv[optind - 1]);
+}
+
+/*
+ * end_options - end the program at @c of getopt_long(), for which the program
+ * has no option: @help or the version and exit 0, or a usage error
+ */
+__attribute__((noreturn)) static inline void end_options(int c, char **argv,
+							 const char *help)
+{
+	const char letter[] = {'-', (char)optopt, '\0'};
+	bool is_letter = optopt > ' ' && optopt < OPT_HELP;
+	const char *wrong = is_letter ? letter : argv[optind - 1];
+
+	if (c == ':')
+		die_usage("%s wants a value", wrong);
+	if (c == '?')
+		die_usage("unknown option '%s'", wrong);
+	if (c == OPT_HELP)
+		fputs(help, stdout);
+	else
+		printf("%s %s\n", prog_name, RTEST_VERSION);
+	flush_stdout();
+	exit(EXIT_DONE);
+}
+
+/*
+ * parse_options - take all options of a command line, and --help and --version;
+ * a mistake is a usage error
+ * @opts: ends with a letter of 0
+ * @given: gets the letters that were there, each once; OPTIONS_MAX bytes of 0
+ *
+ * Returns the index of the first operand.
+ */
+static inline int parse_options(int argc, char **argv, const struct opt *opts,
+				char *given, const char *help)
+{
+	struct option longs[OPTIONS_MAX] = {{"help", 0, NULL, OPT_HELP},
+					    {"version", 0, NULL, OPT_VERSION}};
+	char letters[2 * OPTIONS_MAX] = ":", *end = letters + 1;
+	const struct opt *o;
+	int c, n = 2;
+
+	for (o = opts; o->letter; o++) {
+		bool valued = o->kind > ARG_SET;
+
+		if (o->name)
+			longs[n++] = (struct option){o->name, valued, NULL,
+						     o->letter};
+		else
+			end += sprintf(end, valued ? "%c:" : "%c", o->letter);
+	}
+	opterr = 0;
+	while ((c = getopt_long(argc, argv, letters, longs, NULL)) != -1) {
+		for (o = opts; o->letter && o->letter != c;)
+			o++;
+		if (!o->letter || o->kind == ARG_HELP)
+			end_options(o->letter ? OPT_HELP : c, argv, help);
+		if (!strchr(given, c))
+			given[strlen(given)] = (char)c;
+		take_option(o, optarg);
+	}
+	return optind;
 }
 
 /*
  * open_standard_fds - open descriptors 0, 1 and 2 where the caller closed them,
- * so that no socket becomes standard output
+ * so that no socket becomes standard output; whether stdin was closed
  *
- * Each is opened the wrong way round: reading, or writing, fails with EBADF as
- * it would have without.  Returns whether standard input was closed.
+ * Each is opened the wrong way round: reading, or writing, fails with EBADF.
  */
 static inline bool open_standard_fds(void)
 {
@@ -209,53 +337,6 @@ static inline bool open_standard_fds(void)
 		    open("/dev/null", how[fd]) != fd)
 			exit(EXIT_REFUSED);
 	return was_closed;
-}
-
-/* --- numbers ------------------------------------------------------------ */
-
-/*
- * parse_long - a whole decimal number within bounds, or a usage error
- * @what: the option or operand, for the message ("-n", "PORT")
- * @s: the text; a sign only if @lo is negative, no blanks, nothing after it
- */
-static inline long parse_long(const char *what, const char *s, long lo, long hi)
-{
-	const char *digits = lo < 0 && *s == '-' ? s + 1 : s;
-	char *end;
-	long n;
-
-	errno = 0;
-	n = strtol(s, &end, 10);
-	if (*digits < '0' || *digits > '9' || *end || errno || n < lo || n > hi)
-		die_usage("%s wants a whole number from %ld to %ld, not '%s'",
-			  what, lo, hi, s);
-	return n;
-}
-
-/*
- * parse_seconds - seconds with an optional decimal fraction, 0 to a day, or a
- * usage error.  Returns nanoseconds.
- */
-static inline int64_t parse_seconds(const char *what, const char *s)
-{
-	int64_t ns = 0, unit = 1000000000;
-	const char *p = s;
-
-	for (; *p >= '0' && *p <= '9' && ns <= 86400; p++)
-		ns = ns * 10 + (*p - '0');
-	ns *= unit;
-	if (p != s && *p == '.')
-		for (p++; *p >= '0' && *p <= '9'; p++)
-			ns += (unit /= 10) * (*p - '0');
-	if (p == s || *p || ns > INT64_C(86400000000000))
-		die_usage("%s wants seconds from 0 to 86400, not '%s'", what,
-			  s);
-	return ns;
-}
-
-static inline in_port_t parse_port(const char *what, const char *s)
-{
-	return (in_port_t)parse_long(what, s, 1, 65535);
 }
 
 /* --- the clock ---------------------------------------------------------- */
@@ -282,6 +363,13 @@ static inline int64_t now_ns(void)
 	return (int64_t)ts.tv_sec * 1000000000 + ts.tv_nsec;
 }
 
+/* timespec_of - nanoseconds for the kernel; below 0 they are 0 */
+static inline struct timespec timespec_of(int64_t ns)
+{
+	return (struct timespec){.tv_sec = ns > 0 ? ns / 1000000000 : 0,
+				 .tv_nsec = ns > 0 ? ns % 1000000000 : 0};
+}
+
 /* --- addresses ---------------------------------------------------------- */
 
 /* An IPv4 or IPv6 address with its port, and its length for the kernel. */
@@ -298,24 +386,22 @@ struct addr {
 #define ADDR_STRLEN (INET6_ADDRSTRLEN + 32) /* "[address%zone]:port" */
 
 /*
- * parse_addr - an address or a host name with a port
+ * resolve - an address or a host name (NULL: 0.0.0.0) with a port, or a usage
+ * error
  * @what: the operand's name, for the message
- * @host: an address or a name; NULL means the IPv4 wildcard
- * @port: in host order, 0 lets the kernel pick
- *
- * An address that does not parse and a name that does not resolve are usage
- * errors.
+ * @flags: AI_NUMERICHOST: no names
  */
-static inline struct addr parse_addr(const char *what, const char *host,
-				     in_port_t port)
+static inline struct addr resolve(const char *what, const char *host,
+				  in_port_t port, int flags)
 {
-	struct addrinfo hints = {.ai_socktype = SOCK_STREAM}, *res;
+	struct addrinfo hints = {.ai_socktype = SOCK_STREAM,
+				 .ai_flags = flags | AI_NUMERICSERV};
 	struct addr a = {.len = 0};
+	struct addrinfo *res;
 	char service[8];
 	int err;
 
 	snprintf(service, sizeof(service), "%u", (unsigned int)port);
-	hints.ai_flags = AI_NUMERICSERV;
 	err = getaddrinfo(host ? host : "0.0.0.0", service, &hints, &res);
 	if (err)
 		die_usage("%s: cannot use '%s' as an address: %s", what, host,
@@ -325,6 +411,12 @@ static inline struct addr parse_addr(const char *what, const char *host,
 	a.len = res->ai_addrlen;
 	freeaddrinfo(res);
 	return a;
+}
+
+static inline struct addr parse_addr(const char *what, const char *host,
+				     in_port_t port)
+{
+	return resolve(what, host, port, 0);
 }
 
 /*
@@ -402,12 +494,7 @@ static inline const char *addr_str(const struct addr *a, char *buf)
 	return buf;
 }
 
-/*
- * local_addr, peer_addr - the ends of a socket as the kernel has them
- *
- * Return false and leave errno when the kernel refuses (a peer that is gone:
- * ENOTCONN).
- */
+/* local_addr, peer_addr - the ends of a socket; false with errno */
 static inline bool local_addr(int fd, struct addr *a)
 {
 	a->len = sizeof(a->ss);
@@ -420,23 +507,7 @@ static inline bool peer_addr(int fd, struct addr *a)
 	return !getpeername(fd, &a->sa, &a->len);
 }
 
-/* close_keep - close(fd) and keep errno, so that the caller's cause survives */
-static inline void close_keep(int fd)
-{
-	int err = errno;
-
-	close(fd);
-	errno = err;
-}
-
-/* --- JSON --------------------------------------------------------------- */
-
-/*
- * json_bytes - write @n bytes as a JSON string with its quotes
- *
- * Bytes outside printable ASCII become \u00XX, so that any input makes a
- * valid line.
- */
+/* json_bytes - a JSON string; bytes that are not printable ASCII: \u00XX */
 static inline void json_bytes(FILE *f, const char *p, size_t n)
 {
 	putc('"', f);

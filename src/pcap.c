@@ -6,7 +6,7 @@
 
 /* --- reading ------------------------------------------------------------ */
 
-/* reader_fail - note what is wrong, unless something was before; returns -1 */
+/* reader_fail - keep the first error's words; returns -1 */
 int reader_fail(struct reader *r, const char *fmt, ...)
 {
 	va_list ap;
@@ -18,11 +18,7 @@ int reader_fail(struct reader *r, const char *fmt, ...)
 	return -1;
 }
 
-/*
- * reader_read - the next @n bytes of the file
- *
- * Returns how many there were, or -1 with r->error.
- */
+/* reader_read - the next @n bytes; returns how many, or -1 with r->error */
 int reader_read(struct reader *r, void *to, size_t n)
 {
 	size_t got;
@@ -46,7 +42,7 @@ uint32_t file32(const struct reader *r, const uint8_t *p)
 	return r->swap ? __builtin_bswap32(n) : n;
 }
 
-/* reader_magic - what kind of file begins with these four bytes; 0, -1 */
+/* reader_magic - the kind of a file, by its first four bytes; 0, or -1 */
 static int reader_magic(struct reader *r, const uint8_t *p)
 {
 	for (int swap = 0; swap < 2; swap++) {
@@ -70,11 +66,8 @@ static int reader_magic(struct reader *r, const uint8_t *p)
 }
 
 /*
- * reader_open - read and judge the beginning of a file
- * @f: the file; the caller closes it
- *
- * Returns 0, or -1 with r->error.  Either way, reader_close() frees what @r
- * holds.
+ * reader_open - read and judge the beginning of a file; 0, or -1 with r->error
+ * @f: the file; the caller closes it, and calls reader_close() either way
  */
 int reader_open(struct reader *r, FILE *f)
 {
@@ -137,11 +130,10 @@ static int pcap_next(struct reader *r, struct packet *pkt)
 }
 
 /*
- * reader_next - the next packet
- * @pkt: its bytes are valid until the next call
+ * reader_next - the next packet, whose bytes are valid until the next call
  *
  * Returns 1; 0 at the end of the file; -1 when nothing can be read any more.
- * Then, and at the end, r->error tells what was wrong, if anything was.
+ * Then, and at the end, r->error has the first error's words, or none.
  */
 int reader_next(struct reader *r, struct packet *pkt)
 {
@@ -159,11 +151,11 @@ void reader_close(struct reader *r)
 /* --- writing ------------------------------------------------------------ */
 
 /*
- * writer_flush - write what the buffer holds, which is whole records
+ * writer_flush - write the buffer, which has whole records; false after one
+ * line on stderr
  *
  * When the disk is full the piece of a record that got there is taken away
- * again, so that the file stays readable.  Returns false after one line on
- * stderr.
+ * again, so that the file stays readable.
  */
 bool writer_flush(struct writer *w)
 {
@@ -202,11 +194,7 @@ bool writer_flush(struct writer *w)
 	return false;
 }
 
-/*
- * writer_open - create @name ("-": stdout) and write the file header
- *
- * Returns false after one line on stderr.
- */
+/* writer_open - create @name ("-": stdout); false after one line on stderr */
 bool writer_open(struct writer *w, const char *name, uint32_t link,
 		 uint32_t snaplen)
 {
@@ -240,10 +228,8 @@ bool writer_open(struct writer *w, const char *name, uint32_t link,
 }
 
 /*
- * writer_put - buffer one record
- *
- * Returns false after one line on stderr: the buffer cannot be written, or the
- * packet's link type is not the file's, which has only one.
+ * writer_put - buffer one record; false after one line on stderr: the buffer
+ * cannot be written, or the packet's link type is not the file's
  */
 bool writer_put(struct writer *w, const struct packet *pkt)
 {

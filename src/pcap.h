@@ -5,9 +5,6 @@
 
 #include "segment.h"
 
-/* The largest packet that a file may hold (libpcap: MAXIMUM_SNAPLEN). */
-#define SNAPLEN_MAX 262144
-
 /* An interface of a pcapng section. */
 struct interface {
 	uint32_t link, snaplen;
@@ -26,7 +23,7 @@ struct reader {
 	uint32_t n_interfaces;
 	uint64_t left_out; /* blocks that could not be used */
 	uint8_t *buf;	   /* READ_MAX bytes */
-	char error[160];   /* what was wrong first; "": nothing */
+	char error[160];   /* the first error's words; "": none */
 };
 
 /* The largest packet, and a block's own fields and options. */

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /*
- * peek - the TCP sockets on a port, with what ss does not show
+ * peek - the TCP sockets on a port, with facts that ss does not show
  *
  * Asks sock_diag(7), as ss does, and adds two things: sockets that are only
  * bound (since Linux 6.8), and SO_REUSEADDR and SO_REUSEPORT.
@@ -109,58 +109,48 @@ static struct span parse_span(const char *s)
 	return span;
 }
 
+/* take_range - SOCKETS of -r */
+static void take_range(void *to, const char *text)
+{
+	struct question *q = to;
+
+	q->span[0] = parse_span(text);
+	q->ranged = true;
+}
+
 /* parse - read the command line; a usage error ends the program */
 static void parse(struct question *q, int argc, char **argv)
 {
-	static const struct option longs[] = {OPT_LONG, {NULL, 0, NULL, 0}};
-	int opt;
+	char given[OPTIONS_MAX] = "";
+	const struct opt options[] = {
+		{'e', ARG_SET, .to = &q->more},
+		{'g', ARG_SET, .to = &q->grouped},
+		{'j', ARG_SET, .to = &q->json},
+		{'o', ARG_SET, .to = &q->options},
+		{'r', ARG_OTHER, .to = q, .take = take_range},
+		{'t', ARG_SET, .to = &q->hasty},
+		{0},
+	};
+	int i = parse_options(argc, argv, options, given, help);
 
-	opterr = 0;
-	while ((opt = getopt_long(argc, argv, ":egjor:t", longs, NULL)) != -1) {
-		switch (opt) {
-		case 'e':
-			q->more = true;
-			break;
-		case 'g':
-			q->grouped = true;
-			break;
-		case 'j':
-			q->json = true;
-			break;
-		case 'o':
-			q->options = true;
-			break;
-		case 'r':
-			q->span[0] = parse_span(optarg);
-			q->ranged = true;
-			break;
-		case 't':
-			q->hasty = true;
-			break;
-		default:
-			common_option(opt, argv, help);
-		}
-	}
-	if (optind == argc && !q->ranged)
+	if (i == argc && !q->ranged)
 		die_usage("PORT is wanted");
-	if (argc - optind >= SPANS_MAX)
+	if (argc - i >= SPANS_MAX)
 		die_usage("%d operands at most", SPANS_MAX - 1);
-	while (optind < argc)
-		q->span[++q->spans] = parse_span(argv[optind++]);
+	while (i < argc)
+		q->span[++q->spans] = parse_span(argv[i++]);
 }
 
-/* --- what is printed ------------------------------------------------------ */
+/* --- output --------------------------------------------------------------- */
 
 static const char *row_state(const struct row *r)
 {
-	switch (r->kind.state) {
-	case STATE_NEW_SYN_RECV:
-		return state_name(STATE_SYN_RECV);
-	case STATE_BOUND:
-		return "BOUND";
-	}
+	int state = r->kind.state;
+
 	/* A bound socket's own state is CLOSE. */
-	return r->kind.state == TCP_CLOSE ? "BOUND" : state_name(r->kind.state);
+	if (state == STATE_BOUND || state == TCP_CLOSE)
+		return "BOUND";
+	return state_name(state == STATE_NEW_SYN_RECV ? TCP_SYN_RECV : state);
 }
 
 /* end_str - as addr_str() prints it; not by getnameinfo(), which is slow */
@@ -180,70 +170,71 @@ static const char *end_str(const struct end *end, char *buf)
 	return buf;
 }
 
-/* switch_str - 0, 1, or @unknown for -1 */
-static const char *switch_str(int on, const char *unknown)
+/* put - a column, or a member of JSON; @fmt NULL: there is no value */
+static void put(const struct question *q, const char *key, const char *fmt, ...)
 {
-	return on < 0 ? unknown : on ? "1" : "0";
+	va_list ap;
+
+	if (q->json)
+		printf(",\"%s\":", key);
+	else if (strcmp(key, q->grouped ? "operand" : "state"))
+		putchar(' ');
+	if (!fmt) {
+		fputs(q->json ? "null" : "-", stdout);
+		return;
+	}
+	va_start(ap, fmt);
+	vprintf(fmt, ap);
+	va_end(ap);
 }
 
-/* print_more - the columns of -e */
-static void print_more(const struct row *r, const struct question *q)
+/* put_switch - 0, 1, or -1 for unknown */
+static void put_switch(const struct question *q, const char *key, int on)
 {
-	const char *none = q->json ? "null" : "-", *quote = q->json ? "\"" : "";
-	char dev[IF_NAMESIZE];
-
-	fputs(q->json ? ",\"dev\":" : " ", stdout);
-	if (!r->kind.dev)
-		fputs(none, stdout);
-	else if (if_indextoname(r->kind.dev, dev))
-		printf("%s%s%s", quote, dev, quote);
-	else
-		printf("%s%" PRIu32 "%s", quote, r->kind.dev, quote);
-	printf(q->json ? ",\"inode\":%" PRIu32 ",\"noport\":%s"
-		       : " %" PRIu32 " %s",
-	       r->inode, switch_str(r->kind.noport, none));
+	put(q, key, on < 0 ? NULL : "%d", on);
 }
 
 static void print_row(const struct row *r, const struct question *q)
 {
-	char local[ADDR_STRLEN], peer[ADDR_STRLEN];
-	const char *none = q->json ? "null" : "-";
+	const char *text = q->json ? "\"%s\"" : "%s";
+	char end[ADDR_STRLEN], dev[IF_NAMESIZE];
 	const struct kind *kind = &r->kind;
-	char left[24], pid[24];
 
-	end_str(&kind->local, local);
-	end_str(&r->peer, peer);
-	snprintf(left, sizeof(left), "%" PRId64, r->left);
-	snprintf(pid, sizeof(pid), "%ld", r->pid);
 	if (q->json)
-		fputs("{\"event\":\"socket\",", stdout);
-	if (q->grouped)
-		printf(q->json ? "\"operand\":%zu,\"count\":%zu," : "%zu %zu ",
-		       kind->operand, r->count);
-	printf(q->json ? "\"state\":\"%s\",\"recvq\":%" PRIu32
-			 ",\"sendq\":%" PRIu32 ",\"local\":\"%s\","
-			 "\"peer\":\"%s\",\"left_ms\":%s,\"uid\":%" PRIu32
-			 ",\"v6only\":%s,\"reuseaddr\":%s,\"reuseport\":%s,"
-			 "\"pid\":%s,\"command\":"
-		       : "%s %" PRIu32 " %" PRIu32 " %s %s %s %" PRIu32
-			 " %s %s %s %s ",
-	       row_state(r), r->recvq, r->sendq, local, peer,
-	       r->left < 0 ? none : left, kind->uid,
-	       switch_str(kind->v6only, none),
-	       switch_str(kind->reuseaddr, none),
-	       switch_str(kind->reuseport, none), r->pid ? pid : none);
-	if (!q->json)
-		fputs(*r->command ? r->command : none, stdout);
-	else if (*r->command)
+		fputs("{\"event\":\"socket\"", stdout);
+	if (q->grouped) {
+		put(q, "operand", "%zu", kind->operand);
+		put(q, "count", "%zu", r->count);
+	}
+	put(q, "state", text, row_state(r));
+	put(q, "recvq", "%" PRIu32, r->recvq);
+	put(q, "sendq", "%" PRIu32, r->sendq);
+	put(q, "local", text, end_str(&kind->local, end));
+	put(q, "peer", text, end_str(&r->peer, end));
+	put(q, "left_ms", r->left < 0 ? NULL : "%" PRId64, r->left);
+	put(q, "uid", "%" PRIu32, kind->uid);
+	put_switch(q, "v6only", kind->v6only);
+	put_switch(q, "reuseaddr", kind->reuseaddr);
+	put_switch(q, "reuseport", kind->reuseport);
+	put(q, "pid", r->pid ? "%ld" : NULL, r->pid);
+	put(q, "command",
+	    !*r->command ? NULL
+	    : q->json	 ? ""
+			 : "%s",
+	    r->command);
+	if (q->json && *r->command)
 		json_string(stdout, r->command);
-	else
-		fputs(none, stdout);
-	if (q->more)
-		print_more(r, q);
+	if (q->more) {
+		if (!if_indextoname(kind->dev, dev))
+			snprintf(dev, sizeof(dev), "%" PRIu32, kind->dev);
+		put(q, "dev", kind->dev ? text : NULL, dev);
+		put(q, "inode", "%" PRIu32, r->inode);
+		put_switch(q, "noport", kind->noport);
+	}
 	puts(q->json ? "}" : "");
 }
 
-/* print_range - the ports of -r: how many of which sort, and what is there */
+/* print_range - the ports of -r by their sort, and the sockets there */
 static void print_range(struct range *range, const struct question *q)
 {
 	unsigned int all = 0, unused = 0, shared = 0, held = 0;

@@ -10,8 +10,6 @@
 
 /* include/net/tcp_states.h; not in the headers for programs. */
 enum {
-	STATE_TIME_WAIT = 6,
-	STATE_SYN_RECV = 3,
 	STATE_NEW_SYN_RECV = 12,
 	STATE_BOUND = 13,
 	STATES,
@@ -27,7 +25,7 @@ struct end {
 	sa_family_t family;
 };
 
-/* What sockets have in common that -g puts in one line. */
+/* The facts in which the sockets of one line of -g agree. */
 struct kind {
 	struct end local;
 	size_t operand;
@@ -77,7 +75,7 @@ struct span {
 	in_port_t peer_lo, peer_hi; /* 0 to 65535: any */
 };
 
-/* What is found of the ports of -r. */
+/* The ports of -r, and the sockets there. */
 struct range {
 	unsigned char ports[65536]; /* RESERVED, ... */
 	struct rows tuples;

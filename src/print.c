@@ -2,8 +2,6 @@
 /* print.c - a segment in words: tcpdump's line, and JSON */
 #include "print.h"
 
-#include <net/if.h>
-
 /* The letters in the order in which tcpdump prints them. */
 static const struct {
 	uint16_t flag;
@@ -79,26 +77,19 @@ const char *end_text(char *buf, enum addr_style style, uint8_t family,
  */
 struct addr parse_end(const char *what, const char *s)
 {
-	const char *colon = strrchr(s, ':');
-	char host[INET6_ADDRSTRLEN + IF_NAMESIZE], bare[sizeof(host)];
-	size_t n = colon ? (size_t)(colon - s) : 0;
-	bool v6 = *s == '[';
-	struct in6_addr any;
-	long port;
+	char copy[128], *host = NULL, *port = NULL;
+	struct in_addr in;
 
-	if (!n || n >= sizeof(host) || (v6 && (n < 2 || s[n - 1] != ']')))
+	if (strlen(s) < sizeof(copy))
+		port = split_port(strcpy(copy, s), &host);
+	/* getaddrinfo() takes 1.2.3, too. */
+	if (!port || (host == copy ? inet_pton(AF_INET, host, &in) != 1
+				   : !strchr(host, ':')))
 		die_usage("%s wants ADDR:PORT or [ADDR]:PORT, not '%s'", what,
 			  s);
-	memcpy(host, v6 ? s + 1 : s, v6 ? n - 2 : n);
-	host[v6 ? n - 2 : n] = '\0';
-	strcpy(bare, host);
-	if (v6)
-		bare[strcspn(bare, "%")] = '\0';
-	if (inet_pton(v6 ? AF_INET6 : AF_INET, bare, &any) != 1)
-		die_usage("%s wants ADDR:PORT or [ADDR]:PORT, not '%s'", what,
-			  s);
-	port = parse_long("a port", colon + 1, 0, 65535);
-	return parse_addr(what, host, (in_port_t)port);
+	return resolve(what, host,
+		       (in_port_t)parse_long("a port", port, 0, 65535),
+		       AI_NUMERICHOST);
 }
 
 /* addr_bytes - the address alone, in network order; returns its length */
@@ -114,11 +105,8 @@ size_t addr_bytes(const struct addr *a, uint8_t bytes[16])
 }
 
 /*
- * relative - a number as counted from an ISN
- * @n: replaced
- *
- * Returns false, and leaves @n alone, when the SYN was not seen or the number
- * lies before it: then it is of no use, or of another incarnation.
+ * relative - count @n from an ISN; false, and @n as it was, when the SYN was
+ * not seen or the number lies before it
  */
 bool relative(const struct origin *o, uint32_t *n)
 {
@@ -227,7 +215,7 @@ static void print_options(FILE *f, const struct segment *s,
 	putc(']', f);
 }
 
-/* print_odd - what is no segment, or not wholly one, without the family */
+/* print_odd - a packet that is no whole segment, without the family */
 void print_odd(FILE *f, const struct segment *s)
 {
 	static const char *const names[] = {
@@ -248,8 +236,7 @@ void print_odd(FILE *f, const struct segment *s)
 
 /*
  * print_segment - a line, as tcpdump prints it behind the time
- * @tx, @rx: count the sender's and the receiver's numbers from there;
- *           NULL: show them in full
+ * @tx, @rx: origins of the sender's and the receiver's numbers, or NULL
  */
 void print_segment(FILE *f, const struct segment *s, const struct origin *tx,
 		   const struct origin *rx)
@@ -386,7 +373,7 @@ static void json_end(FILE *f, const char *key, const struct segment *s,
 
 /*
  * json_packet - an event of wire's; the caller closes the object
- * @event: its name; NULL: what @s is
+ * @event: its name; NULL: the kind of @s
  * @t0: the time that "t" counts from
  * @tx, @rx: as for json_segment()
  */
@@ -423,15 +410,4 @@ void json_packet(FILE *f, const char *event, const struct segment *s,
 		fputs(",\"note\":", f);
 		json_string(f, s->note);
 	}
-}
-
-/* json_data - bytes as a JSON string, each one character */
-void json_data(FILE *f, const uint8_t *p, size_t n)
-{
-	for (size_t i = 0; i < n; i++)
-		if (p[i] < 0x20 || p[i] > 0x7e)
-			fprintf(f, "\\u%04x", p[i]);
-		else
-			fprintf(f, p[i] == '"' || p[i] == '\\' ? "\\%c" : "%c",
-				p[i]);
 }

@@ -36,6 +36,5 @@ void json_segment(FILE *f, const struct segment *s, const struct origin *tx,
 		  const struct origin *rx);
 void json_packet(FILE *f, const char *event, const struct segment *s,
 		 int64_t t0, const struct origin *tx, const struct origin *rx);
-void json_data(FILE *f, const uint8_t *p, size_t n);
 
 #endif

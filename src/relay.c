@@ -7,15 +7,15 @@
  * does a FIN.  With -x the relay can be the one that closes first, on either
  * leg.
  */
-#include "relay.h"
+#include "conversation.h"
 
 struct leg {
-	struct conv conv; /* first: it is what rings, epoll and free() know */
+	struct conv conv; /* first: rings, epoll and free() know it */
 	struct relay *relay;
 	struct leg *other, *next_dropped;
 	bool inner, dropped;
 	bool missed;	  /* the peer's FIN came, and -x had not */
-	size_t done, len; /* of buf: what came from here and is to go over */
+	size_t done, len; /* of buf: bytes from here that go over */
 	char buf[16384];
 };
 
@@ -92,7 +92,7 @@ static void broken(struct leg *leg, const char *call, int err)
 	drop_pair(leg, true);
 }
 
-/* arm - have epoll wait for what a leg waits for */
+/* arm - have epoll wait for a leg's next event */
 static void arm(struct leg *leg)
 {
 	const struct conv *c = &leg->conv;
@@ -177,13 +177,13 @@ static bool receive(struct leg *leg)
 	}
 	leg->done = 0;
 	leg->len = (size_t)n;
-	c->received += (uint64_t)n;
+	c->received += (int64_t)n;
 	if (!c->heard)
 		conv_hear(leg->relay->talk, c, leg->buf, leg->len);
 	return true;
 }
 
-/* pass_on - send once what came from the other leg; false: dropped */
+/* pass_on - send once bytes of the other leg; false: dropped */
 static bool pass_on(struct leg *leg)
 {
 	struct leg *from = leg->other;
@@ -196,7 +196,7 @@ static bool pass_on(struct leg *leg)
 		broken(leg, "write", errno);
 		return false;
 	}
-	leg->conv.sent += (uint64_t)n;
+	leg->conv.sent += (int64_t)n;
 	from->done += (size_t)n;
 	if (from->done == from->len)
 		from->done = from->len = 0;

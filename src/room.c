@@ -1,16 +1,14 @@
 // SPDX-License-Identifier: MIT
 /*
- * room.c - is there room for so many connections?  What client --bulk asks
- * before the start, because the kernel would not say it: it closes without a
- * TIME-WAIT, drops SYNs, or ends some process.
+ * room.c - is there room for the connections of client --bulk?  Without, the
+ * kernel closes without a TIME-WAIT, drops SYNs, or ends some process.
  */
 #include "modes.h"
 
 /*
- * What a connection that has been closed, or is held, costs the kernel.
- * Estimates from the slab counters of Linux 6.18: a timewait socket is 256
- * bytes, its port's bind buckets 150 more; a pair of sockets with their inodes
- * and files is less than 8 KiB.
+ * The kernel's memory for a connection that was closed, and for one that is
+ * held: estimates from the slab counters of Linux 6.18 (a timewait socket has
+ * 256 bytes, its port's bind buckets 150).
  */
 #define TIME_WAIT_BYTES 512
 #define PAIR_BYTES	8192
@@ -20,7 +18,7 @@
  * first line that begins with @line and has one; false: there is none
  */
 static bool find_number(const char *path, const char *line, const char *word,
-			uint64_t *n)
+			int64_t *n)
 {
 	FILE *f = fopen(path, "re");
 	char buf[256], *at;
@@ -29,19 +27,19 @@ static bool find_number(const char *path, const char *line, const char *word,
 	while (f && !found && fgets(buf, sizeof(buf), f))
 		if (!strncmp(buf, line, strlen(line)) &&
 		    (at = strstr(buf, word)))
-			found = sscanf(at + strlen(word), "%" SCNu64, n) == 1;
+			found = sscanf(at + strlen(word), "%" SCNd64, n) == 1;
 	if (f)
 		fclose(f);
 	return found;
 }
 
-static bool read_number(const char *path, uint64_t *n)
+static bool read_number(const char *path, int64_t *n)
 {
 	return find_number(path, "", "", n);
 }
 
 /* time_waits - how many this network namespace has; false: hidden */
-bool time_waits(uint64_t *n)
+bool time_waits(int64_t *n)
 {
 	return find_number("/proc/net/sockstat", "TCP:", " tw ", n);
 }
@@ -50,70 +48,63 @@ bool time_waits(uint64_t *n)
  * conntrack - how many connections are tracked in this network namespace, and
  * how many may be; false where the kernel does not track
  */
-bool conntrack(uint64_t *now, uint64_t *max)
+bool conntrack(int64_t *now, int64_t *max)
 {
 	return read_number("/proc/sys/net/netfilter/nf_conntrack_count", now) &&
 	       read_number("/proc/sys/net/netfilter/nf_conntrack_max", max);
 }
 
 /*
- * check_conntrack - that many connections can be tracked, if they are
+ * check_conntrack - that many connections can be tracked, where any are
  *
- * Whether a rule wants that does not show before the first connection; but
- * where some are tracked, ours will be.  One takes an entry, which outlives it
- * by 10 s or 120 s; without room its SYN is dropped (nf_conntrack_alloc()).
+ * An entry outlives its connection by 10 s or 120 s; without room for one the
+ * SYN is dropped (nf_conntrack_alloc()).
  */
-static void check_conntrack(uint64_t count)
+static void check_conntrack(int64_t count)
 {
-	uint64_t now, max;
+	int64_t now, max;
 
 	if (conntrack(&now, &max) && now && now + count > max)
-		refuse("%" PRIu64 " connections and the %" PRIu64
-		       " that are tracked here are more than net.netfilter.nf_conntrack_max, %" PRIu64
-		       " (as root: sysctl net.netfilter.nf_conntrack_max=%" PRIu64
+		refuse("%" PRId64 " connections and the %" PRId64
+		       " that are tracked here are more than net.netfilter.nf_conntrack_max, %" PRId64
+		       " (as root: sysctl net.netfilter.nf_conntrack_max=%" PRId64
 		       "; or no rule that tracks)",
 		       count, now, max, now + count + count / 10);
 }
 
 /*
- * check_buckets - that many TIME-WAITs may be alive
- *
- * With tcp_max_tw_buckets of them there is no more (inet_twsk_alloc()): the
- * connection is closed without.
+ * check_buckets - that many TIME-WAITs may be alive: with tcp_max_tw_buckets
+ * of them a connection is closed without (inet_twsk_alloc())
  */
-static void check_buckets(uint64_t count)
+static void check_buckets(int64_t count)
 {
-	uint64_t max, now = 0;
+	int64_t max, now = 0;
 
 	time_waits(&now);
 	if (read_number("/proc/sys/net/ipv4/tcp_max_tw_buckets", &max) &&
 	    now + count > max)
-		refuse("%" PRIu64 " TIME-WAITs and the %" PRIu64
-		       " that are here are more than net.ipv4.tcp_max_tw_buckets, %" PRIu64
-		       " (%s tcp_max_tw_buckets=%" PRIu64 " -- client ...)",
+		refuse("%" PRId64 " TIME-WAITs and the %" PRId64
+		       " that are here are more than net.ipv4.tcp_max_tw_buckets, %" PRId64
+		       " (%s tcp_max_tw_buckets=%" PRId64 " -- client ...)",
 		       count, now, max, sandbox_command(),
 		       now + count + count / 10);
 }
 
-/*
- * check_memory - that many connections, of @each bytes
- *
- * Out of memory, the kernel ends some process, not always this one.
- */
-static void check_memory(uint64_t count, uint64_t each)
+/* check_memory - that there is memory for them, @each bytes for one */
+static void check_memory(int64_t count, int64_t each)
 {
-	uint64_t kb;
+	int64_t kb;
 
 	if (find_number("/proc/meminfo", "MemAvailable:", ":", &kb) &&
 	    count > kb * 1024 / each)
-		refuse("%" PRIu64 " connections take the kernel some %" PRIu64
-		       " MiB, and MemAvailable leaves %" PRIu64
+		refuse("%" PRId64 " connections take the kernel some %" PRId64
+		       " MiB, and MemAvailable leaves %" PRId64
 		       " MiB (make -n smaller)",
 		       count, count * each >> 20, kb >> 10);
 }
 
 /* check_room - for @count connections, that are held or closed; or exit 1 */
-void check_room(uint64_t count, bool held)
+void check_room(int64_t count, bool held)
 {
 	if (!held)
 		check_buckets(count);

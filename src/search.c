@@ -4,10 +4,15 @@
  */
 #include "modes.h"
 
-/* What one timed connect() gave. */
+/* The numbers of one timed connect(). */
+enum {
+	WALL,	/* ns */
+	CPU,	/* ns of this thread */
+	LOOKED, /* ports that the kernel looked at; 0: not known */
+	FIELDS
+};
 struct sample {
-	int64_t wall, cpu;   /* ns, in connect() */
-	unsigned int looked; /* ports that the kernel looked at; 0: not known */
+	int64_t of[FIELDS];
 };
 
 struct search {
@@ -37,8 +42,7 @@ static int64_t thread_ns(void)
  * @pair: gets our end and the accepted one
  *
  * Returns the port, counted from the lower end of the range; -1: there is none
- * (EADDRNOTAVAIL).  Both ends are in this thread, so that no other has to run:
- * on loopback the handshake is over when connect() returns.
+ * (EADDRNOTAVAIL).
  */
 static int connect_from_any(struct search *se, int to, struct sample *s,
 			    int pair[2])
@@ -51,8 +55,8 @@ static int connect_from_any(struct search *se, int to, struct sample *s,
 	cpu = thread_ns();
 	wall = now_ns();
 	failed = connect(fd, &se->to[to].sa, se->to[to].len);
-	s->wall = now_ns() - wall;
-	s->cpu = thread_ns() - cpu;
+	s->of[WALL] = now_ns() - wall;
+	s->of[CPU] = thread_ns() - cpu;
 	if (failed) {
 		if (errno != EADDRNOTAVAIL)
 			die_errno("connect");
@@ -66,11 +70,7 @@ static int connect_from_any(struct search *se, int to, struct sample *s,
 	return (int)(addr_port(&local) - se->low);
 }
 
-/*
- * close_pair - close both ends, ours first
- *
- * With @reset no TIME-WAIT is left.
- */
+/* close_pair - close both ends, ours first; with @reset without TIME-WAIT */
 static void close_pair(const int pair[2], bool reset)
 {
 	struct linger now = {.l_onoff = 1};
@@ -121,7 +121,7 @@ static void fill(struct search *se, unsigned int percent)
 		if (talk_stop)
 			return;
 		if (port < 0) {
-			/* What is there is not all ours. */
+			/* Other sockets hold ports, too. */
 			errno = EADDRNOTAVAIL;
 			die_errno("connection %u of %u", se->time_waits + 1,
 				  wanted);
@@ -151,10 +151,7 @@ static int compare(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
-/*
- * quantile - the value that @percent of the samples do not exceed
- * @field: which number of the samples: 0 wall, 1 cpu, 2 looked (0: unknown)
- */
+/* quantile - the @field that @percent of the samples do not exceed */
 static int64_t quantile(const struct sample *s, size_t n, int field,
 			unsigned int percent)
 {
@@ -164,12 +161,8 @@ static int64_t quantile(const struct sample *s, size_t n, int field,
 	if (!v)
 		die_errno("memory for the samples");
 	for (size_t i = 0; i < n; i++) {
-		int64_t x = field == 0	 ? s[i].wall
-			    : field == 1 ? s[i].cpu
-					 : (int64_t)s[i].looked;
-
-		if (field != 2 || x)
-			v[known++] = x;
+		if (field != LOOKED || s[i].of[LOOKED])
+			v[known++] = s[i].of[field];
 	}
 	if (known) {
 		qsort(v, known, sizeof(*v), compare);
@@ -187,6 +180,16 @@ static int64_t quantile(const struct sample *s, size_t n, int field,
  */
 static void time_connects(struct search *se)
 {
+	static const struct {
+		const char *key;
+		int to, field;
+		unsigned int percent;
+	} of[] = {
+		{"looked_p50", 0, LOOKED, 50}, {"looked_p99", 0, LOOKED, 99},
+		{"ns_p50", 0, WALL, 50},       {"ns_p99", 0, WALL, 99},
+		{"cpu_ns_p50", 0, CPU, 50},    {"cpu_ns_p99", 0, CPU, 99},
+		{"free_ns_p50", 1, WALL, 50},  {"free_cpu_ns_p50", 1, CPU, 50},
+	};
 	const struct talk *t = &se->cl->talk;
 	size_t n = (size_t)t->count, done = 0;
 	struct sample *s[2];
@@ -203,7 +206,7 @@ static void time_connects(struct search *se)
 			int pair[2], port = connect_from_any(se, to, now, pair);
 
 			if (!to) {
-				now->looked = ports_looked_at(se, port);
+				now->of[LOOKED] = ports_looked_at(se, port);
 				failed += port < 0;
 				parity[port & 1] += port >= 0;
 				taken_over += port >= 0 && se->in_use[port];
@@ -211,28 +214,25 @@ static void time_connects(struct search *se)
 			if (port >= 0)
 				close_pair(pair, to || !se->in_use[port]);
 		}
-	if (t->json)
+	if (t->json) {
 		printf("{\"event\":\"timed\",\"ports\":%u,\"time_waits\":%u,"
 		       "\"connections\":%zu,\"failed\":%u,\"taken_over\":%u,"
-		       "\"first_parity\":%u,\"other_parity\":%u,"
-		       "\"looked_p50\":%" PRId64 ",\"looked_p99\":%" PRId64
-		       ",\"ns_p50\":%" PRId64 ",\"ns_p99\":%" PRId64
-		       ",\"cpu_ns_p50\":%" PRId64 ",\"cpu_ns_p99\":%" PRId64
-		       ",\"free_ns_p50\":%" PRId64
-		       ",\"free_cpu_ns_p50\":%" PRId64 "}\n",
+		       "\"first_parity\":%u,\"other_parity\":%u",
 		       se->ports, se->time_waits, done, failed, taken_over,
-		       parity[0], parity[1], quantile(s[0], done, 2, 50),
-		       quantile(s[0], done, 2, 99), quantile(s[0], done, 0, 50),
-		       quantile(s[0], done, 0, 99), quantile(s[0], done, 1, 50),
-		       quantile(s[0], done, 1, 99), quantile(s[1], done, 0, 50),
-		       quantile(s[1], done, 1, 50));
-	else
+		       parity[0], parity[1]);
+		for (size_t i = 0; i < sizeof(of) / sizeof(of[0]); i++)
+			printf(",\"%s\":%" PRId64, of[i].key,
+			       quantile(s[of[i].to], done, of[i].field,
+					of[i].percent));
+		puts("}");
+	} else {
 		printf("connect(): %.1f us (99 %%: %.1f us), %" PRId64
 		       " ports looked at; where all are free: %.1f us\n",
-		       (double)quantile(s[0], done, 0, 50) / 1e3,
-		       (double)quantile(s[0], done, 0, 99) / 1e3,
-		       quantile(s[0], done, 2, 50),
-		       (double)quantile(s[1], done, 0, 50) / 1e3);
+		       (double)quantile(s[0], done, WALL, 50) / 1e3,
+		       (double)quantile(s[0], done, WALL, 99) / 1e3,
+		       quantile(s[0], done, LOOKED, 50),
+		       (double)quantile(s[1], done, WALL, 50) / 1e3);
+	}
 	flush_stdout();
 	free(s[0]);
 	free(s[1]);
@@ -261,12 +261,12 @@ static void set_range(struct search *se, const struct addr *peer)
 	}
 }
 
-/* check - what --search wants of the options */
+/* check - the options, or a usage error */
 static void check(struct client *cl)
 {
 	if (addr_port(&cl->peer) == 65535)
 		die_usage("--search wants PORT+1 as well: not 65535");
-	if (!cl->given['n'])
+	if (!strchr(cl->given, 'n'))
 		cl->talk.count = 200;
 	if (!cl->talk.count || cl->talk.count > 1000000)
 		die_usage("--search wants -n from 1 to 1000000");

@@ -193,8 +193,8 @@ static enum kind parse_ipv6(const uint8_t *p, uint32_t cap, uint32_t wire,
 }
 
 /*
- * loopback_type - the Ethertype of what follows BSD loopback's header, in which
- * an address family stands: 2 is IPv4; IPv6 is 10, 24, 28 or 30, by system
+ * loopback_type - the Ethertype behind BSD loopback's header, which is an
+ * address family: 2 is IPv4; IPv6 is 10, 24, 28 or 30, by system
  *
  * Link type 0 has it in the byte order of the machine that captured.
  */
@@ -210,7 +210,7 @@ static uint16_t loopback_type(uint32_t family)
 }
 
 /*
- * link_type - the Ethertype of what follows the link header
+ * link_type - the Ethertype of the link header's payload
  * @n: set to the link header's length, UINT32_MAX for an unknown link type
  * @cap: bytes at @p; with fewer than @n the result is 0
  */
@@ -336,7 +336,7 @@ int next_option(const struct segment *s, uint8_t *at, struct option_view *o)
 
 /*
  * sum16 - the one's complement sum of RFC 1071, not yet complemented
- * @sum: the sum of what came before (an even number of bytes), or 0
+ * @sum: the sum of the bytes before (an even number), or 0
  * @p, @len: the bytes; an odd last one counts as the high half of a word
  */
 uint16_t sum16(uint16_t sum, const uint8_t *p, size_t len)

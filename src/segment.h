@@ -64,6 +64,9 @@ enum ethertype {
 	ETHER_QINQ_OLD = 0x9100,
 };
 
+/* The most of a packet that is kept (libpcap: MAXIMUM_SNAPLEN). */
+#define SNAPLEN_MAX 262144
+
 enum {
 	ETH_LEN = 14,
 	IP4_LEN = 20,
@@ -119,10 +122,10 @@ struct segment {
 	uint32_t data_len;
 	uint8_t opts[OPTS_MAX];
 	uint8_t opts_len;
-	char note[80]; /* unless NOT_TCP or SEGMENT: what is wrong */
+	char note[80]; /* unless NOT_TCP or SEGMENT: the reason */
 };
 
-/* One option of a segment: its kind and what follows kind and length. */
+/* One option of a segment: its kind and its data. */
 struct option_view {
 	uint8_t kind, len;
 	const uint8_t *data;

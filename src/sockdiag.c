@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
  * sockdiag.c - the sockets as the kernel shows them, sock_diag(7): those that
- * are wanted, one by one or in groups, and what they mean for a range of ports
+ * are wanted, one by one or in groups, and the ports of a range that they hold
  */
 #include "peek.h"
 
@@ -95,7 +95,7 @@ void group(struct groups *g, const struct row *r)
 
 /* --- a range of ports --------------------------------------------------- */
 
-/* mark - what a socket means for its port, in -r */
+/* mark - note a socket at its port, for -r */
 static void mark(struct range *range, const struct span *span,
 		 const struct row *r)
 {
@@ -248,12 +248,10 @@ static void read_dump(int fd, struct heap *heap)
 
 		if (got < 0 && errno == EINTR)
 			continue;
-		if (got < 0)
-			die_errno("sock_diag");
-		if ((size_t)got > sizeof(buf)) {
+		if (got > (ssize_t)sizeof(buf))
 			errno = EMSGSIZE;
+		if (got < 0 || got > (ssize_t)sizeof(buf))
 			die_errno("sock_diag");
-		}
 		for (unsigned int len = (unsigned int)got; NLMSG_OK(nlh, len);
 		     nlh = NLMSG_NEXT(nlh, len)) {
 			const struct nlmsgerr *err = NLMSG_DATA(nlh);
@@ -263,11 +261,11 @@ static void read_dump(int fd, struct heap *heap)
 			if (nlh->nlmsg_type == NLMSG_ERROR) {
 				errno = -err->error;
 				/* No handler: tcp_diag is a module. */
-				if (errno == ENOENT)
-					die_errno("sock_diag: no tcp_diag "
-						  "(load it: modprobe "
-						  "tcp_diag)");
-				die_errno("sock_diag");
+				die_errno(
+					"sock_diag%s",
+					errno == ENOENT
+						? ": no tcp_diag (load it: modprobe tcp_diag)"
+						: "");
 			}
 			if (nlh->nlmsg_type == TCPDIAG_GETSOCK)
 				add(heap, nlh);
@@ -278,14 +276,12 @@ static void read_dump(int fd, struct heap *heap)
 #define OPS_MAX (9 * SPANS_MAX) /* of a span: four tests and a jump */
 
 /*
- * filter - the program by which the kernel picks the sockets that a span is
- * about, by their ports (inet_diag_bc_run)
+ * filter - the program by which the kernel picks the sockets of the spans, by
+ * their ports (inet_diag_bc_run()); returns its number of words
  *
  * A test is two words, the second has the port; a jump is one.  Each goes on by
- * so many bytes.  A span that says no goes on with the next one; behind the
- * last, four bytes behind the end, that is the program's no.  A span that says
- * yes meets the jump to the end, which is the program's yes.  Returns the
- * number of words.
+ * so many bytes: no to the next span, and behind the last to four bytes behind
+ * the end, which is the program's no; yes to the end.
  */
 static size_t filter(const struct question *q, struct inet_diag_bc_op *op)
 {
@@ -323,11 +319,9 @@ static size_t filter(const struct question *q, struct inet_diag_bc_op *op)
 }
 
 /*
- * ask_kernel - all sockets that the question is about
+ * ask_kernel - all sockets that the question is about, in one request
  *
- * The kernel goes over every socket of the machine for each request, so there
- * is one.  The older of its two forms (inet_diag_rcv_msg_compat) takes both
- * families at a time.
+ * The older of its two forms (inet_diag_rcv_msg_compat()) takes both families.
  */
 void ask_kernel(struct heap *heap)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * sockets.h - how a TCP socket is: its state, its error, what to do about that
- * error, and whether its connection has ended; net.h includes it
+ * sockets.h - a TCP socket's state, its error, the advice on that error, and
+ * the end of its connection; net.h includes it
  */
 #ifndef SOCKETS_H
 #define SOCKETS_H
@@ -11,8 +11,8 @@
 #include <signal.h>
 
 /*
- * How long to wait for what takes microseconds, in seconds.  A lost SYN comes
- * again after one (RFC 6298, 2.1), a lost FIN after 0.2.
+ * How long to wait for events that take microseconds, in seconds.  A lost SYN
+ * comes again after one (RFC 6298, 2.1), a lost FIN after 0.2.
  */
 #define WAIT_S 10
 
@@ -26,7 +26,7 @@ static inline int socket_error(int fd)
 }
 
 /*
- * socket_advice - what to do about a call on a socket that failed
+ * socket_advice - the advice on a call on a socket that failed
  * @call: its name, as "bind"; @local: the address it was about, or NULL
  * @buf: of @size bytes; also what is returned: " (what to do)", or ""
  */
@@ -71,11 +71,10 @@ static inline const char *state_name(int state)
 }
 
 /*
- * tcp_state - the state of a TCP socket: TCP_ESTABLISHED, TCP_CLOSE, ...
+ * tcp_state - the state of a TCP socket: TCP_ESTABLISHED, ...; -1 with errno
  *
- * A hint, not a proof: tcp_get_info() reads the state before it takes the
- * socket's lock, so what waits in the backlog is not in the answer yet.  Who
- * waits for a state asks again.  Returns -1 with errno on failure.
+ * A segment in the socket's backlog does not count yet: tcp_get_info() reads
+ * the state before it takes the lock.
  */
 static inline int tcp_state(int fd)
 {
@@ -105,10 +104,8 @@ static inline void proc_addr(const struct addr *a, char buf[static 48])
 
 /*
  * tcp_state_of - the state of the socket @local -> @remote in this network
- * namespace, from /proc/net/tcp or tcp6
+ * namespace, from /proc/net/tcp or tcp6, which has timewait sockets too
  *
- * A FIN-WAIT-2 whose owner has closed is a timewait socket for the kernel;
- * the table shows its tw_substate, so both keep their true names here.
  * Returns 0 if there is no such socket, -1 with errno if the table cannot be
  * read.
  */
@@ -137,11 +134,10 @@ static inline int tcp_state_of(const struct addr *local,
  * await_closed - wait until @fd is in TCP_CLOSE, for WAIT_S at most
  * @stop: ends the wait when it is set; or NULL
  *
- * A socket whose descriptor is open is in TCP_CLOSE from the moment at which
- * the kernel has taken it out of its table (tcp_set_state() unhashes first).
- * After the passive close: its FIN was acknowledged, LAST-ACK is over.  After
- * the active close: a timewait socket has taken its place (tcp_time_wait()).
- * Then getpeername() gives ENOTCONN (inet_getname()), nearly always at once.
+ * The kernel has then taken it out of its table (tcp_set_state() unhashes
+ * first).  After the passive close: LAST-ACK is over.  After the active close:
+ * a timewait socket has taken its place (tcp_time_wait()).  getpeername() gives
+ * ENOTCONN (inet_getname()), nearly always at once.
  *
  * Returns 0 or an errno value.
  */

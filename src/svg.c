@@ -3,7 +3,7 @@
  * svg.c - draws the ladder as an SVG picture, for light and dark pages, which
  * needs nothing from elsewhere
  */
-#include "draw.h"
+#include "ladder.h"
 
 #define ROWS_MAX 5000
 
@@ -18,7 +18,7 @@ struct svg {
 	size_t size;
 	int right, y, rows;
 	uint64_t left_out;
-	int span_y[2], span_state[2]; /* what is drawn of both lifelines */
+	int span_y[2], span_state[2]; /* of both lifelines, so far */
 };
 
 /* svg_new - @wide: with room for timestamps */
@@ -235,12 +235,13 @@ void svg_finish(struct svg *v, FILE *out, uint64_t segments)
 	}
 	if (fclose(v->f))
 		die_errno("keep the picture");
-	fprintf(out,
-		"<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"%d\" height=\"%d\" viewBox=\"0 0 %d %d\">\n"
-		"<title>%llu TCP segments</title>\n<style>\n%s</style>\n"
-		"<rect class=\"bg\" width=\"100%%\" height=\"100%%\"/>\n%s</svg>\n",
-		width, v->y + 24, width, v->y + 24,
-		(unsigned long long)segments, style, v->text);
+	if (fprintf(out,
+		    "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"%d\" height=\"%d\" viewBox=\"0 0 %d %d\">\n"
+		    "<title>%llu TCP segments</title>\n<style>\n%s</style>\n"
+		    "<rect class=\"bg\" width=\"100%%\" height=\"100%%\"/>\n%s</svg>\n",
+		    width, v->y + 24, width, v->y + 24,
+		    (unsigned long long)segments, style, v->text) < 0)
+		die_errno("write to standard output");
 	free(v->text);
 	free(v);
 }

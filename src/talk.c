@@ -24,10 +24,9 @@ static void tell_option(const char *word, uint32_t value, bool is_range)
 }
 
 /*
- * talk_setsockopt - set an option, read it back, print both with -v
+ * talk_setsockopt - set an option, read it back, print both with -v; false
+ * after the error line
  * @value: for SO_LINGER the seconds
- *
- * The kernel may have changed it.  Returns false after the error line.
  */
 bool talk_setsockopt(struct talk *t, int fd, int level, int opt,
 		     const char *name, uint32_t value)
@@ -56,10 +55,8 @@ bool talk_setsockopt(struct talk *t, int fd, int level, int opt,
 }
 
 /*
- * talk_socket - a TCP socket with what -A, -T and -L ask for
- *
- * An accepted socket inherits these three from its listener.  Returns -1
- * after the error line.
+ * talk_socket - a TCP socket with the options of -A, -T and -L, which accepted
+ * sockets inherit; -1 after the error line
  */
 int talk_socket(struct talk *t, int family)
 {
@@ -82,10 +79,8 @@ int talk_socket(struct talk *t, int family)
 }
 
 /*
- * talk_bind - bind() and tell where to
- * @local: the address asked for; the one that the kernel gave comes back
- *
- * Returns false after the error line.
+ * talk_bind - bind() and tell where to; false after the error line
+ * @local: the address asked for; becomes the one that the kernel gave
  */
 bool talk_bind(struct talk *t, int fd, struct addr *local)
 {
@@ -129,10 +124,9 @@ void talk_timer_stop(struct conv *c)
 }
 
 /*
- * talk_timer_start - begin the pause of a kind, if there is one
+ * talk_timer_start - begin the pause of a kind; false: there is none
  *
- * All pauses of a kind have the same length, so that each ring is in order
- * of time without being sorted.  Returns whether there is a pause.
+ * All of a kind are of the same length, so each ring is in order of time.
  */
 bool talk_timer_start(struct talk *t, struct conv *c, enum conv_timer kind)
 {
@@ -157,11 +151,7 @@ static struct conv *newest(struct talk *t)
 	return c->phase == CONV_TALKING && c->said ? c : NULL;
 }
 
-/*
- * pass_stdin - read stdin for the newest conversation
- *
- * The end of stdin counts for all conversations, also for those to come.
- */
+/* pass_stdin - read stdin for the newest conversation; its end is for all */
 static void pass_stdin(struct talk *t, struct conv *c)
 {
 	ssize_t n = read(STDIN_FILENO, t->stdin_buf, sizeof(t->stdin_buf));
@@ -193,8 +183,6 @@ static void pass_stdin(struct talk *t, struct conv *c)
 static struct timespec *time_left(struct talk *t, int64_t until,
 				  struct timespec *ts)
 {
-	int64_t now = now_ns();
-
 	for (int k = 0; k < CONV_TIMERS; k++) {
 		struct conv_link *l = t->timers[k].next;
 
@@ -204,14 +192,12 @@ static struct timespec *time_left(struct talk *t, int64_t until,
 	}
 	if (until < 0)
 		return NULL;
-	now = until > now ? until - now : 0;
-	ts->tv_sec = now / 1000000000;
-	ts->tv_nsec = now % 1000000000;
+	*ts = timespec_of(until - now_ns());
 	return ts;
 }
 
 /*
- * talk_wait - wait for something to happen, and do what is due
+ * talk_wait - wait for an event, and let the conversations deal with it
  * @until: come back at this time by now_ns() at the latest; -1: no limit
  *
  * Returns whether the server's listener, whose data.ptr in t->epfd is NULL, is
@@ -259,7 +245,7 @@ bool talk_wait(struct talk *t, int64_t until)
 /* on_signal - SIGINT, SIGTERM: have talk_wait() come back */
 static void on_signal(int sig)
 {
-	uint64_t one = 1;
+	int64_t one = 1;
 	int err = errno;
 
 	(void)sig;
@@ -284,6 +270,37 @@ void talk_init(struct talk *t)
 	}
 }
 
+/* talk_check - the combinations that make no sense are usage errors */
+void talk_check(const struct talk *t)
+{
+	if (t->close_first && t->hold)
+		die_usage("-c closes and -H never does: choose one");
+	if (t->close_first && t->half_close)
+		die_usage("-c closes whole and -h half: choose one");
+	if (t->pause[CONV_T_FIN] >= 0 && !t->close_first)
+		die_usage("-w needs -c");
+	if (t->hear && !*t->hear)
+		die_usage("-x wants a text");
+	if (t->rounds != 1 && !(t->say && *t->say && t->hear))
+		die_usage("-r needs -m and -x");
+	if (t->rounds != 1 && t->filler)
+		die_usage("-r repeats -m and -x, not -B: choose one");
+}
+
+/* talk_operands - at most ADDR and PORT, as two words, or a usage error */
+void talk_operands(int argc, char **argv)
+{
+	char copy[256], *host, *port = NULL;
+
+	if (argc == 1 && strlen(argv[0]) < sizeof(copy))
+		port = split_port(strcpy(copy, argv[0]), &host);
+	if (port)
+		die_usage("ADDR and PORT are two words: '%s %s %s'", prog_name,
+			  host, port);
+	if (argc > 2)
+		die_usage("one ADDR and one PORT, not also '%s'", argv[2]);
+}
+
 /* talk_setup - signals, epoll, limits; after the options, before a socket */
 void talk_setup(struct talk *t)
 {
@@ -294,13 +311,11 @@ void talk_setup(struct talk *t)
 		t->no_stdin = true;
 	t->takes_stdin = !t->close_first && !t->hold && !t->no_stdin &&
 			 !(t->half_close && (t->say || t->filler));
-	if (t->hear)
-		hear_setup(t);
 	if (t->filler)
 		memset(t->filler_buf, 'x', sizeof(t->filler_buf));
 	if (!getrlimit(RLIMIT_NOFILE, &limit)) {
 		limit.rlim_cur = limit.rlim_max;
-		setrlimit(RLIMIT_NOFILE, &limit); /* if not: what there is */
+		setrlimit(RLIMIT_NOFILE, &limit); /* else the old limit */
 	}
 	talk_wake = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	if (talk_wake < 0)
@@ -316,11 +331,7 @@ void talk_setup(struct talk *t)
 	sigaction(SIGPIPE, &act, NULL);
 }
 
-/*
- * talk_end - close what is open, oldest first, and tell the end
- *
- * Returns the exit code.
- */
+/* talk_end - close what is open, oldest first; returns the exit code */
 int talk_end(struct talk *t)
 {
 	struct conv_link *l, *next;
@@ -330,7 +341,6 @@ int talk_end(struct talk *t)
 		conv_end(t, conv_of_all(l));
 	}
 	close(t->epfd);
-	free(t->border);
 	TELL(t, "end", .connections = &t->connections);
 	return t->status;
 }

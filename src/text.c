@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* text.c - draws the ladder as text */
-#include "draw.h"
+#include "ladder.h"
 
 enum { STATE_WIDTH = 11 };
 

@@ -13,34 +13,29 @@
 
 /*
  * tool_path - where a script or another program of the toolkit would be
- * @name: as "scripts/lab", seen from the folder that this program is in
+ * @name: as "scripts/lab", seen from the folder that this program is in; links
+ *	  to the program are followed
  *
- * Links to the program are followed, so the source tree and an installed
- * toolkit look the same from here.  Returns @path; an empty one, with errno,
- * if the folder cannot be told.
+ * Returns @path; an empty one, with errno, if the folder cannot be told.
  */
 static inline char *tool_path(const char *name, char path[static PATH_MAX])
 {
 	ssize_t len = readlink("/proc/self/exe", path, PATH_MAX - 1);
-	size_t folder;
+	char *folder;
 
 	path[len > 0 ? len : 0] = '\0';
-	if (len <= 0)
+	folder = strrchr(path, '/');
+	if (!folder)
 		return path;
-	folder = (size_t)(strrchr(path, '/') - path) + 1;
-	if (folder + strlen(name) >= PATH_MAX) {
+	len = PATH_MAX - (folder + 1 - path);
+	if (snprintf(folder + 1, (size_t)len, "%s", name) >= len) {
 		errno = ENAMETOOLONG;
 		path[0] = '\0';
-		return path;
 	}
-	strcpy(path + folder, name);
 	return path;
 }
 
-/*
- * is_installed - whether this is an installed toolkit, where the scripts are
- * words of rtest: the scripts are beside the program, its source is not
- */
+/* is_installed - the scripts are beside the program, its source is not */
 static inline bool is_installed(void)
 {
 	char path[PATH_MAX];
@@ -49,17 +44,16 @@ static inline bool is_installed(void)
 	       access(tool_path("src/net.h", path), F_OK);
 }
 
-/* sandbox_command - what a user types to get scripts/sandbox */
+/* sandbox_command - the command that a user types for scripts/sandbox */
 static inline const char *sandbox_command(void)
 {
 	return is_installed() ? "rtest sandbox" : "scripts/sandbox";
 }
 
 /*
- * run_command - become the script or program @name of the toolkit
+ * run_command - become the script or program @name of the toolkit, if there is
+ * one
  * @argv: its arguments, after one that is replaced by its path
- *
- * Returns if there is no such thing.
  */
 static inline void run_command(const char *name, char **argv)
 {
@@ -86,8 +80,8 @@ static inline void run_command(const char *name, char **argv)
 }
 
 /*
- * find_command - become what the command line asks for when it is not rtest
- * itself: rtest-NAME is a link to this program, and no PORT begins with a
+ * find_command - become the command that the command line names, if it is not
+ * rtest itself: rtest-NAME is a link to this program, and no PORT begins with a
  * letter
  */
 static inline void find_command(char **argv)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * track.c - finds a segment's connection, and works out what sending and
- * receiving the segment does to both ends
+ * track.c - finds a segment's connection, and moves the states of both ends
+ * for sending it and for receiving it
  */
 #include "track.h"
 
@@ -52,9 +52,8 @@ void conns_clear(struct conns *t)
  * conn_of - the connection of a segment, a new one if need be
  * @side: set to the index of the sender's end
  *
- * After CONN_MAX four-tuples everything is forgotten, so that memory stays
- * bounded: numbers are then shown in full until the next SYN.  The ladder
- * must not hold rows at that moment, so ladder_add() looks at conns.n first.
+ * After CONN_MAX four-tuples all are forgotten: numbers are then shown in full
+ * until the next SYN.  The ladder must not hold rows then: see ladder_add().
  */
 struct conn *conn_of(struct conns *t, const struct segment *s, int *side)
 {
@@ -109,7 +108,7 @@ struct conn *conn_at(const struct conns *t, const struct addr *a, int *side)
 	return NULL;
 }
 
-/* --- what sending does -------------------------------------------------- */
+/* --- the sender ---------------------------------------------------------- */
 
 /* fin_number - the sequence number of a segment's FIN */
 uint32_t fin_number(const struct segment *s)
@@ -133,7 +132,7 @@ static bool acks_syn(const struct segment *s, const struct end *e)
 	       after(s->ack, e->origin.isn) && !after(s->ack, e->nxt);
 }
 
-/* sends_syn - what sending a SYN or a SYN-ACK does to its sender */
+/* sends_syn - @tx sends a SYN or a SYN-ACK */
 static void sends_syn(struct end *tx, const struct segment *s)
 {
 	if (tx->origin.known && tx->origin.isn == s->seq &&
@@ -151,16 +150,13 @@ static void sends_syn(struct end *tx, const struct segment *s)
 	tx->state = s->flags & ACK ? TCP_SYN_RECV : TCP_SYN_SENT;
 }
 
-/* sends_fin - what sending a FIN does to its sender */
+/* sends_fin - @tx sends a FIN */
 static void sends_fin(struct end *tx, const struct segment *s)
 {
 	uint32_t number = fin_number(s);
 
 	if (tx->fin && tx->fin_seq == number) {
-		/*
-		 * Sent again, as its ACK did not arrive?  With a higher ack it
-		 * answers what came meanwhile, with a lower one it is old.
-		 */
+		/* A higher ack answers what came meanwhile; a lower is old. */
 		if (!tx->have_ack || s->ack != tx->ack)
 			return;
 		if (tx->state == TCP_FIN_WAIT2)
@@ -183,16 +179,13 @@ static void sends_fin(struct end *tx, const struct segment *s)
 		tx->state = TCP_FIN_WAIT1;
 }
 
-/* sends - what sending @s to @rx does to its sender */
+/* sends - @tx sends @s to @rx: move the state of @tx */
 void sends(struct end *tx, const struct end *rx, const struct segment *s)
 {
 	uint32_t next = s->seq + s->len + !!(s->flags & FIN);
 
 	if (s->flags & RST) {
-		/*
-		 * RFC 9293 3.10.7.3: SYN-SENT answers an ACK of something it
-		 * never sent with a RST, and stays.
-		 */
+		/* SYN-SENT may answer a wrong ACK so (RFC 9293 3.10.7.3). */
 		if (tx->state != TCP_SYN_SENT)
 			tx->state = STATE_CLOSED;
 		return;
@@ -218,9 +211,9 @@ void sends(struct end *tx, const struct end *rx, const struct segment *s)
 	}
 }
 
-/* --- what receiving does ------------------------------------------------ */
+/* --- the receiver -------------------------------------------------------- */
 
-/* gets_rst - what a RST does to the end that it reaches (RFC 5961 3.2) */
+/* gets_rst - a RST reaches @rx (RFC 5961 3.2) */
 static void gets_rst(struct end *rx, const struct end *tx,
 		     const struct segment *s)
 {
@@ -239,7 +232,7 @@ static void gets_rst(struct end *rx, const struct end *tx,
 }
 
 /*
- * gets_syn - what a SYN or SYN-ACK does to the end that it reaches
+ * gets_syn - a SYN or SYN-ACK reaches @rx
  *
  * Only the answer tells whether a SYN opens an end that has sent none, and
  * whether anybody listens there.
@@ -256,7 +249,7 @@ static void gets_syn(struct end *rx, const struct segment *s)
 		rx->state = TCP_ESTABLISHED;
 }
 
-/* gets - what @s does to the end that it reaches (RFC 9293 3.10.7) */
+/* gets - @s reaches @rx: move the state of @rx (RFC 9293 3.10.7) */
 void gets(struct end *rx, const struct end *tx, const struct segment *s)
 {
 	if (s->flags & RST) {

@@ -15,7 +15,7 @@ enum {
 	STATE_MAYBE_CLOSED = 64, /* a RST met TIME-WAIT: tcp_rfc1337 decides */
 };
 
-/* What the segments seen so far tell about one end of a connection. */
+/* One end of a connection, as the segments seen so far show it. */
 struct end {
 	uint8_t addr[16];
 	uint16_t port;
@@ -35,7 +35,7 @@ struct conn {
 	uint32_t hash;
 	uint8_t family;
 	uint64_t last_row;	/* of the ladder, plus one; 0: none */
-	struct end end[2];	/* [0]: who sent its first SYN */
+	struct end end[2];	/* [0]: the sender of its first SYN */
 	struct segment late[2]; /* on its way to each end, if end.late */
 };
 
@@ -56,8 +56,8 @@ enum arrival {
 	ARRIVED,
 	LATE,	   /* it came, but after the receiver's own next segment, as
 		      the FINs of a simultaneous close do, and SYN-ACKs */
-	DOUBTFUL,  /* sent again, but what follows may show that it came */
-	LOST,	   /* it, or what it answers, was sent again */
+	DOUBTFUL,  /* sent again, but later segments may show that it came */
+	LOST,	   /* it, or the one it answers, was sent again */
 	UNANSWERED /* a new connection came, and no answer */
 };
 

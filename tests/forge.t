@@ -212,7 +212,7 @@ in_background -i v0 -l 50 $a $b
 ip link set v0 down
 wait $!
 is 'its interface goes away: exit 1' 1 $?
-like '... in words' 'receive the answer.*\[ENETDOWN\]' "$(<"$tmp/bg.err")"
+like '... in words' 'capture on v0: .*\[ENETDOWN\]' "$(<"$tmp/bg.err")"
 for sig in INT TERM; do
 	in_background -l 50 $a $b
 	kill -$sig $!

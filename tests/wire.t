@@ -12,6 +12,7 @@
 ip link set lo up || exit 1
 
 wire=$(program wire) && rtest=$(program rtest) || exit 1
+server=$(program server) && client=$(program client) || exit 1
 
 # --- words --------------------------------------------------------------------
 
@@ -81,6 +82,10 @@ connections() {
 # shellcheck disable=SC2317 # until_true calls it
 syn_sent() { ss -Htn state syn-sent | grep -q .; }
 
+# has_listener PORT: whether a socket listens there.
+# shellcheck disable=SC2317 # until_true calls it
+has_listener() { [ "$(ss -Hltn "sport = :$1")" ]; }
+
 # refuse_one PORT: a connect() to a port where nobody listens: SYN, RST.
 refuse_one() { (: <>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
 
@@ -121,6 +126,17 @@ usage_error 'a ladder of no row' -L -m 0
 # shellcheck disable=SC2046 # one option a word
 usage_error 'more hosts than fit' $(printf ' -H 10.0.0.%d' {1..17})
 refused 'no such interface' 'nosuch0.*\[ENODEV\]$' nosuch0
+# The errno of ioctl() is the kernel's, and not always ENODEV.
+printf '%s\n' '#include <errno.h>' \
+	'int ioctl(int fd, unsigned long request, ...) { return errno = EIO, -1; }' >"$tmp/ioctl.c"
+if [ "$(nm -D "$wire" 2>/dev/null | grep -cE '__[at]san_init')" != 0 ]; then
+	skip 'an interface that cannot be asked' 'the sanitizer wants to be first'
+elif gcc -shared -fPIC -o "$tmp/ioctl.so" "$tmp/ioctl.c" 2>/dev/null; then
+	run env LD_PRELOAD="$tmp/ioctl.so" "$wire" -t 0
+	like 'an interface that cannot be asked' '^1 wire: lo .*\[EIO\]$' "$status $err"
+else
+	skip 'an interface that cannot be asked' 'no gcc'
+fi
 refused 'a name too long for an interface' '\[ENODEV\]$' aaaaaaaaaaaaaaaaaaaaaaaa
 refused 'no such file' '\[ENOENT\]$' -r "$tmp/nosuch"
 refused 'a folder is no pcap file' '\[EISDIR\]$' -r "$tmp"
@@ -251,9 +267,8 @@ counts 'PPPoE' 1 "$(ether 8864 "110000010000$(ip4 $a $b "$syn")")" "$in_tunnel"
 run "$wire" -j -r "$tmp/one.pcap"
 like 'JSON: the frame, TTL, every VLAN tag' \
 	'"dst":"10.0.0.2:80","frame":1,"ttl":64,"vlan":101,"vlans":\[100,101\],"flags":"S","seq"' "$out"
-{ pcap 101; record 1.0 "$(ip4 $a $b "$(tcp 1 2 . 5 6 0101050a0000000a00000014)")"; } |{ pcap 101; record 1.0 "$(ip4 $a $b "$(tcp 1 2 . 5 6 0101050a0000000a00000014)")"; } |
+{ pcap 101; record 1.0 "$(ip4 $a $b "$(tcp 1 2 . 5 6 0101050a0000000a00000014)")"; } |
 	bytes >"$tmp/sack.pcap"
-run "$wire" -j -r "$tmp/sack.pcap"
 { pcap 101; record 1.0 "$(ip4 $a $b "$(tcp 1 2 S 5 0 020405b40204023003030300)")"; } |
 	bytes >"$tmp/twice.pcap"
 run "$wire" -j -r "$tmp/twice.pcap"
@@ -651,6 +666,26 @@ refuse_one 44499
 ended
 run "$wire" -r "$tmp/pipe.pcap"
 is 'live: -w - to a pipe' 2 "$(printf '%s\n' "$out" | wc -l)"
+
+# Records of more than the writer's buffer: packets as large as lo may have them.
+if ip link set lo gso_max_size 500000 2>/dev/null; then
+	listen big -e -w "$tmp/big.pcap"
+	"$server" -d :: 44800 >"$tmp/server.out" 2>&1 </dev/null &
+	server_pid=$!
+	until_true 10 has_listener 44800
+	run "$client" -c -B 20000000 ::1 44800
+	is 'live: packets of up to 500,000 bytes: sent' '0|' "$status|$err"
+	wait "$server_pid"
+	stop
+	like 'live: captured' '^0 wire: [0-9]+ segments seen, 0 dropped$' "$status $(last big)"
+	run "$wire" -j -r "$tmp/big.pcap"
+	like 'live: and whole' '^0 wire: [0-9]+ segments' "$status $err"
+	ok 'live: some are larger than 65,535 bytes' \
+		[ "$(sed -n 's/.*"len":\([0-9]*\).*/\1/p' "$tmp/.out" | sort -n | tail -n 1)" -gt 65535 ]
+	ip link set lo gso_max_size 65536
+else
+	skip 'live: packets of up to 500,000 bytes' 'ip cannot set gso_max_size'
+fi
 
 # Drops: the capture is stopped while its ring overflows.
 for mode in lines pcap; do
