@@ -5,7 +5,7 @@
 on_one_cpu
 
 export RTEST_BIN=${RTEST_BIN:-$PWD} why=$PWD/scripts/why tmp STAGE=$tmp/stage
-${CC:-cc} -std=gnu11 -I. -o "$STAGE" tests/long/stage.c || exit 1
+${CC:-cc} -std=gnu11 -I. -o "$STAGE" tests/long/stage.c src/words.c || exit 1
 # What the scripts below share: up STATE PORT waits for a socket, ask and try are why.
 cat >"$tmp/words" <<'END'
 cd "$RTEST_BIN" || exit

@@ -7,7 +7,7 @@ on_one_cpu
 
 export RTEST_BIN=${RTEST_BIN:-$PWD} STAGE=$tmp/stage
 calls=${RTEST_MATRIX:-3000} seed=${RTEST_SEED:-1}
-${CC:-cc} -std=gnu11 -I. -o "$STAGE" tests/long/stage.c || exit 1
+${CC:-cc} -std=gnu11 -I. -o "$STAGE" tests/long/stage.c src/words.c || exit 1
 timeout 3600 scripts/sandbox -- tests/long/why-matrix "$calls" "$seed" >"$tmp/matrix" 2>"$tmp/.err" </dev/null
 is "seed $seed: nothing on stderr" '' "$(grep -v 'Connection reset' "$tmp/.err")"
 is "seed $seed: all calls were made" "$calls" "$(wc -l <"$tmp/matrix")"
