@@ -13,6 +13,8 @@
 #define IP_LOCAL_PORT_RANGE 51
 #endif
 
+#define NAME_LETTERS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+
 /* --- a socket, in words --------------------------------------------------- */
 
 static int option(int fd, int level, int name)
@@ -52,6 +54,95 @@ void describe(int fd, char *buf)
 		 !!option(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT),
 		 !!option(fd, IPPROTO_IP, IP_FREEBIND), range & 0xffff,
 		 range >> 16, dev);
+}
+
+/* --- --name ----------------------------------------------------------------
+ */
+
+/* print_name - "FAMILY MAPPED DIGITS ADDRESS", see print_names() */
+static void print_name(const struct sockaddr *sa, const char *zone)
+{
+	const struct in6_addr *six =
+		&((const struct sockaddr_in6 *)(const void *)sa)->sin6_addr;
+	const void *four =
+		&((const struct sockaddr_in *)(const void *)sa)->sin_addr;
+	const bool mapped =
+		sa->sa_family == AF_INET6 && IN6_IS_ADDR_V4MAPPED(six);
+	char buf[INET6_ADDRSTRLEN];
+
+	if (sa->sa_family == AF_INET || mapped) {
+		inet_ntop(AF_INET, mapped ? six->s6_addr + 12 : four, buf,
+			  sizeof(buf));
+		printf("%d %d - %s\n", mapped ? 6 : 4, mapped, buf);
+		return;
+	}
+	printf("6 0 ");
+	for (int i = 0; i < 16; i++)
+		printf("%02x", six->s6_addr[i]);
+	printf(" %s%s\n", inet_ntop(AF_INET6, six, buf, sizeof(buf)), zone);
+}
+
+/* refuse_name - why it is none, on stdout, where the caller reads it */
+static int refuse_name(int code, const char *text, const char *reason)
+{
+	printf("'%s'%s\n", text, reason);
+	return code;
+}
+
+/*
+ * print_names - the addresses of a host, in the resolver's order, one a line
+ *
+ * FAMILY is 4 or 6; MAPPED 1 for an IPv4 address of an IPv6 socket, and then
+ * ADDRESS is that IPv4 address; DIGITS is an IPv6 address as /proc/net/if_inet6
+ * has it. Returns 1 if there is none, 2 if the text is no address and no name.
+ */
+int print_names(const char *text)
+{
+	struct addrinfo hints = {.ai_flags = AI_V4MAPPED | AI_ADDRCONFIG,
+				 .ai_socktype = SOCK_STREAM},
+			*found, *one;
+	struct sockaddr_in four = {.sin_family = AF_INET};
+	struct sockaddr_in6 six = {.sin6_family = AF_INET6};
+	const char *zone = strchr(text, '%');
+	char host[256], ifname[IF_NAMESIZE], named[IF_NAMESIZE + 1];
+
+	snprintf(host, sizeof(host), "%.*s",
+		 zone ? (int)(zone - text) : (int)strlen(text), text);
+	if (inet_pton(AF_INET, host, &four.sin_addr) == 1) {
+		if (zone)
+			return refuse_name(
+				2, text, ": an IPv4 address has no interface");
+		print_name((struct sockaddr *)&four, "");
+	} else if (inet_pton(AF_INET6, host, &six.sin6_addr) == 1) {
+		if (zone && IN6_IS_ADDR_V4MAPPED(&six.sin6_addr))
+			return refuse_name(2, text, " is not an address");
+		if (zone && !if_nametoindex(zone + 1))
+			return refuse_name(1, text, ": no such interface");
+		print_name((struct sockaddr *)&six, zone ? zone : "");
+	} else if (zone || strlen(text) >= sizeof(host) || !*text ||
+		   strspn(text, NAME_LETTERS "0123456789_.-") != strlen(text) ||
+		   !strpbrk(text, NAME_LETTERS)) {
+		return refuse_name(2, text, " is not an address");
+	} else {
+		if (getaddrinfo(text, NULL, &hints, &found))
+			return refuse_name(1, text,
+					   ": no such host (getent ahosts)");
+		for (one = found; one; one = one->ai_next) {
+			uint32_t scope = 0;
+
+			if (one->ai_family == AF_INET6)
+				scope = ((struct sockaddr_in6 *)(void *)
+						 one->ai_addr)
+						->sin6_scope_id;
+			named[0] = '\0';
+			if (scope && if_indextoname(scope, ifname))
+				snprintf(named, sizeof(named), "%%%s", ifname);
+			print_name(one->ai_addr, named);
+		}
+		freeaddrinfo(found);
+	}
+	flush_stdout();
+	return EXIT_DONE;
 }
 
 /* --- -p PID ----------------------------------------------------------------
@@ -103,7 +194,7 @@ int list_process(const char *text)
 	return EXIT_DONE;
 }
 
-/* --- --call -----------------------------------------------------------------
+/* --- --call ----------------------------------------------------------------
  */
 
 static const char *word(char **words, const char *name)

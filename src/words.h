@@ -8,6 +8,7 @@
 
 bool is_tcp(int fd);
 void describe(int fd, char *buf);
+int print_names(const char *text);
 int list_process(const char *text);
 int make_call(const char *call, char **words);
 

@@ -3,7 +3,7 @@
 # Reads the rows of `peek -e -o LO-HI` once, there may be hundreds of thousands, and
 # prints
 #
-#	K ID COUNT KEY	a kind of socket, for the model to judge
+#	K COUNT ID KEY	a kind of socket, for the model to judge
 #	P PORTS R0 R1 R2 R3 PLACE MINE ID...
 #			ports that have these kinds of sockets, and no others: how many,
 #			in each rank, the place of one in the range, and the rank of
@@ -94,7 +94,7 @@ NF < 15 || $1 == "SYN-RECV" { next }
 }
 
 END {
-	for (key in id) print "K", id[key], count[key], key
+	for (key in id) print "K", count[key], id[key], key
 	for (key in table) print "T", table[key], key
 	print "R", reserved_count + 0, fresh + 0
 	size = hi - lo + 1
