@@ -6,6 +6,7 @@
  *		while the thread that made it stands still
  *	watch -p PID	the TCP sockets of a process, as WORDS
  *	watch --name HOST	its addresses, see print_names()
+ *	watch --range LO-HI WORDS	what holds the ports, see range.c
  *	watch --call bind|listen|connect WORDS	make that call (bind() before
  *		listen(), and before connect() if it is asked for), print what
  *		came of it
@@ -252,10 +253,12 @@ int main(int argc, char **argv)
 		return list_process(argv[2]);
 	if (argc == 3 && !strcmp(argv[1], "--name"))
 		return print_names(argv[2]);
+	if (argc > 2 && !strcmp(argv[1], "--range"))
+		return tell_range(argv[2], argv + 3);
 	if (argc > 2 && !strcmp(argv[1], "--call"))
 		return make_call(argv[2], argv + 3);
 	fputs("usage: watch --why WHY -- COMMAND ... | -p PID | --name HOST | "
-	      "--call bind|listen|connect WORDS\n",
+	      "--range LO-HI WORDS | --call bind|listen|connect WORDS\n",
 	      stderr);
 	return EXIT_USAGE;
 }

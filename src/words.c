@@ -197,7 +197,8 @@ int list_process(const char *text)
 /* --- --call ----------------------------------------------------------------
  */
 
-static const char *word(char **words, const char *name)
+/* word - the value of NAME=VALUE, or "" */
+const char *word(char **words, const char *name)
 {
 	const size_t len = strlen(name);
 
@@ -216,7 +217,7 @@ static bool set(int fd, int level, int name, const char *value)
 }
 
 /* end_word - "ADDRESS,PORT" */
-static struct addr end_word(char **words, const char *name)
+struct addr end_word(char **words, const char *name)
 {
 	char host[128];
 	const char *text = word(words, name), *comma = strrchr(text, ',');

@@ -10,6 +10,9 @@ bool is_tcp(int fd);
 void describe(int fd, char *buf);
 int print_names(const char *text);
 int list_process(const char *text);
+const char *word(char **words, const char *name);
+struct addr end_word(char **words, const char *name);
 int make_call(const char *call, char **words);
+int tell_range(const char *text, char **words); /* range.c */
 
 #endif
