@@ -69,8 +69,10 @@ static void start(char **command, int go)
 	if (syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program) &&
 	    (errno != EACCES || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) ||
 	     syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program))) {
-		warn_errno(errno, "seccomp filter (this container or kernel "
-				  "forbids it: use why -p PID)");
+		warn_advice(errno,
+			    " (this kernel, or a container, forbids it: use "
+			    "why -p PID)",
+			    "a seccomp filter");
 		_exit(1);
 	}
 	execvp(command[0], command);
@@ -156,11 +158,9 @@ static void trace(char **command, int report, const struct sigaction *actions,
 			   PTRACE_O_TRACEFORK | PTRACE_O_TRACEVFORK |
 			   PTRACE_O_TRACECLONE | PTRACE_O_TRACEEXEC |
 			   PTRACE_O_EXITKILL)) {
-		warn_errno(
-			errno,
-			"ptrace (kernel.yama.ptrace_scope, or the container, "
-			"forbids it: run it as root, with CAP_SYS_PTRACE; or "
-			"use why -p PID)");
+		const int err = errno;
+
+		warn_advice(err, who_forbids(child), "ptrace");
 		kill(child, SIGKILL);
 		exit(EXIT_REFUSED);
 	}

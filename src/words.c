@@ -56,6 +56,60 @@ void describe(int fd, char *buf)
 		 range >> 16, dev);
 }
 
+/* status_of - a number of /proc/TID/status, or -1 */
+long status_of(pid_t tid, const char *name)
+{
+	char path[40], line[256];
+	long n = -1;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/proc/%d/status", (int)tid);
+	f = fopen(path, "re");
+	while (f && fgets(line, sizeof(line), f))
+		if (!strncmp(line, name, strlen(name)))
+			n = strtol(line + strlen(name) + 1, NULL, 10);
+	if (f)
+		fclose(f);
+	return n;
+}
+
+/*
+ * who_forbids - why the kernel does not let us trace a process of ours, or look
+ * into another one, and what to do: advice for warn_advice()
+ */
+const char *who_forbids(pid_t pid)
+{
+	static char text[200];
+	long scope = 0, uid = status_of(pid, "Uid:");
+	FILE *f = fopen("/proc/sys/kernel/yama/ptrace_scope", "re");
+
+	if (f && fscanf(f, "%ld", &scope) != 1)
+		scope = 0;
+	if (f)
+		fclose(f);
+	if (geteuid() && uid >= 0 && (uid_t)uid != geteuid())
+		snprintf(text, sizeof(text),
+			 " (it is another user's, of id %ld: be root, or that "
+			 "user)",
+			 uid);
+	else if (status_of(pid, "TracerPid:") > 0)
+		return " (it is traced already, by strace, a debugger or "
+		       "another why: leave one out)";
+	else if (scope == 3 || (scope && geteuid()))
+		snprintf(
+			text, sizeof(text),
+			" (kernel.yama.ptrace_scope=%ld: %s, ask why bind, why "
+			"connect)",
+			scope, scope == 3 ? "for nobody" : "be root, or");
+	else if (status_of(getpid(), "Seccomp:") == 2)
+		return " (a seccomp filter, as of a container, forbids it: run "
+		       "it outside, or ask why bind, why connect)";
+	else
+		return " (it has other rights, a user namespace of its own, or "
+		       "no CAP_SYS_PTRACE here: ask why bind, why connect)";
+	return text;
+}
+
 /* --- --name ----------------------------------------------------------------
  */
 
@@ -148,6 +202,16 @@ int print_names(const char *text)
 /* --- -p PID ----------------------------------------------------------------
  */
 
+/* die_forbidden - we may not look into it */
+static void die_forbidden(pid_t pid)
+{
+	const int err = errno;
+
+	warn_advice(err, err == EPERM || err == EACCES ? who_forbids(pid) : "",
+		    "process %d", (int)pid);
+	exit(EXIT_REFUSED);
+}
+
 int list_process(const char *text)
 {
 	pid_t pid = (pid_t)parse_long("-p", text, 1, INT32_MAX);
@@ -161,7 +225,7 @@ int list_process(const char *text)
 	snprintf(path, sizeof(path), "/proc/%d/fd", (int)pid);
 	dir = opendir(path);
 	if (!dir)
-		die_errno("process %d", (int)pid);
+		die_forbidden(pid);
 	while ((entry = readdir(dir))) {
 		char words[WORDS_SIZE], link[64], mine[ADDR_STRLEN],
 			theirs[ADDR_STRLEN] = "-";
@@ -175,7 +239,7 @@ int list_process(const char *text)
 		copy = (int)syscall(SYS_pidfd_getfd, pidfd, atoi(entry->d_name),
 				    0);
 		if (copy < 0 && errno != EBADF)
-			die_errno("sockets of process %d", (int)pid);
+			die_forbidden(pid);
 		if (copy >= 0 && is_tcp(copy) && local_addr(copy, &local)) {
 			link[len - 1] = '\0';
 			describe(copy, words);

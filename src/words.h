@@ -7,6 +7,8 @@
 #define WORDS_SIZE 512
 
 bool is_tcp(int fd);
+long status_of(pid_t tid, const char *name);
+const char *who_forbids(pid_t pid);
 void describe(int fd, char *buf);
 int print_names(const char *text);
 int list_process(const char *text);
