@@ -181,6 +181,26 @@ END
 says 'the holder' 'No process of this pid namespace holds it'
 says 'the first way out' '1. Look for it where it is: in another pid namespace \(lsns -t pid'
 
+if [ "$(id -u)" = 0 ]; then
+	act 'SO_REUSEPORT of two users' <<-'END'
+	as_user() { setpriv --reuid 65534 --regid 65534 --clear-groups --inh-caps=-all "$@"; }
+	stage LISTEN - 0.0.0.0 3001 T 1
+	as_user "$why" bind -T --old reuseport=1 3001 | tr -s ' \n' ' '
+	as_user "$why" --try -q bind -T --old reuseport=1 3001
+	kill "$staged"; wait "$staged" 2>/dev/null
+	{ coproc as_user "$STAGE" LISTEN - 0.0.0.0 3001 T 1; } 2>/dev/null; staged=$COPROC_PID; up LISTEN 3001
+	as_user "$why" --try -q bind -T 3001
+	kill "$staged"
+	END
+	says 'why not' '^bind fails with EADDRINUSE .*SO_REUSEPORT does not help: the old socket is of user id 0, yours of 65534, and both must be of one'
+	says 'as foretold; of one user it does' 'bind fails with EADDRINUSE
+tried: bind failed with EADDRINUSE
+bind would succeed
+tried: bind succeeded'
+else
+	skip 'SO_REUSEPORT of two users' 'only root can be two users'
+fi
+
 act 'wildcards' <<'END'
 ./server -n 0 -A 0.0.0.0 8080 </dev/null >/dev/null & up LISTEN 8080
 ask bind -A '[::]:8080'

@@ -56,7 +56,7 @@ if [ "$(id -u)" = 0 ]; then
 	echo "exit $?"
 	kill $!
 	END
-	tells 'says so' "^why: process [0-9]+ \(server\) is another user's, or may not be traced"
+	tells 'says so' "^why: process [0-9]+: [A-Z][a-z ]* \(it is another user's, of id 0: be root, or that user\)"
 	says 'exit code' '^exit 1$'
 else
 	skip 'an ordinary user' 'only root can be two users'
