@@ -137,7 +137,11 @@ echo "exit $?"
 "$why" -j connect 127.0.0.1:8000
 "$why" -j bind -A 127.0.0.1:8000
 "$why" -j bind 127.0.0.1:8001
+"$why" -j ports
 kill $(jobs -p)
+wait
+until [ -z "$(./peek 41000-41009)" ]; do sleep 0.02; done
+"$why" -j ports
 END
 tells 'no process id' "^why: -p wants a process id, not '%nothing'"
 tells 'a process that is gone' 'why: process 999999: there is none'
@@ -149,6 +153,8 @@ says 'ports: the rate' 'rate 0.1 connections a second'
 says 'JSON: a full range' '\{"call":"connect 127.0.0.1:8000","outcome":"fails","errno":"EADDRNOTAVAIL","condition":null,"rule":"__inet_check_established: [^"]*","in_the_way":\[\{"count":10,"state":"ESTAB","local":null,"peer":"127.0.0.1:8000","left_ms":null,"uid":0,"processes":\[\{"pid":[0-9]+,"command":"client"\}\]\}\],"ways_out":\[\{"text":"'
 says 'JSON: a listener' '"call":"bind 127.0.0.1:8000","outcome":"fails","errno":"EADDRINUSE".*"state":"LISTEN","local":"127.0.0.1:8000","peer":"0.0.0.0:0"'
 says 'JSON: it would succeed' '\{"call":"bind 127.0.0.1:8001","outcome":"succeeds","errno":null,"condition":null,"rule":"[^"]*","in_the_way":\[\],"ways_out":\[\]\}'
+says 'JSON: ports' '\{"call":"ports","outcome":"fails".*"in_the_way":\[\{"count":10,"state":"ESTAB","local":null,"peer":"127.0.0.1:8000"'
+says 'JSON: ports, and nothing there' '\{"call":"ports","outcome":"succeeds","errno":null,"condition":null,"rule":"[^"]*","in_the_way":\[\],"ways_out":\[\]\}$'
 if command -v jq >/dev/null; then
 	grep '^{' <<<"$out" >"$tmp/json"
 	ok 'JSON: jq reads it' jq -e . "$tmp/json"
