@@ -271,6 +271,7 @@ kill $one $two
 set_sysctl ipv4/ip_local_port_range '40010 40010'
 stage BOUND - 127.0.0.1 40010 A 1
 ask bind -A 127.0.0.1:0
+first bind -A 127.0.0.1:0
 set_sysctl ipv4/ip_autobind_reuse 1
 ask bind -A 127.0.0.1:0
 ask bind 127.0.0.1:0
@@ -286,6 +287,7 @@ said 'connect [::]:0 [::ffff:127.0.0.1]:82' 'connect fails with ECONNREFUSED|tri
 said 'bind 0.0.0.0:8003' "$bind_in_use"
 said 'bind -D a0 0.0.0.0:8003' "$bind_ok"
 says 'a device is told' 'dev:lo'
+says 'a way out for bind() to port 0' 'way out 1. net.ipv4.ip_autobind_reuse=1 lets bind\(\) share ports'
 says 'lo was never up, and up and down' 'bind would succeed
 connect fails with ENETUNREACH
 connect fails with ETIMEDOUT'
