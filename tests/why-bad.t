@@ -4,6 +4,8 @@
 . "${0%/*}/tap.bash"
 
 export RTEST_BIN=${RTEST_BIN:-$PWD} why=$PWD/scripts/why tmp
+# LeakSanitizer does not work in a program that is traced.
+export ASAN_OPTIONS=detect_leaks=0${ASAN_OPTIONS:+:$ASAN_OPTIONS}
 cd "$RTEST_BIN" || exit 1
 ${CC:-cc} -std=gnu11 -I"${why%/scripts/why}" -o "$tmp/refuse" "${why%/scripts/why}/tests/refuse.c" || exit 1
 chmod 755 "$tmp"

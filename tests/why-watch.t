@@ -4,6 +4,8 @@
 . "${0%/*}/tap.bash"
 
 export RTEST_BIN=${RTEST_BIN:-$PWD} why=$PWD/scripts/why sandbox=$PWD/scripts/sandbox tmp
+# LeakSanitizer does not work in a program that is traced.
+export ASAN_OPTIONS=detect_leaks=0${ASAN_OPTIONS:+:$ASAN_OPTIONS}
 cd "$RTEST_BIN" || exit 1
 # shellcheck disable=SC2016 # of the scripts below
 up='until [[ $(./peek "$2") == *"$1 "* ]]; do sleep 0.02; done'
