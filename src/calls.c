@@ -56,23 +56,6 @@ void forget(pid_t tid)
 	free(gone);
 }
 
-/* status_of - a number of /proc/TID/status, or -1 */
-static long status_of(pid_t tid, const char *name)
-{
-	char path[40], line[256];
-	long n = -1;
-	FILE *f;
-
-	snprintf(path, sizeof(path), "/proc/%d/status", (int)tid);
-	f = fopen(path, "re");
-	while (f && fgets(line, sizeof(line), f))
-		if (!strncmp(line, name, strlen(name)))
-			n = strtol(line + strlen(name) + 1, NULL, 10);
-	if (f)
-		fclose(f);
-	return n;
-}
-
 /* copy_fd - a duplicate of a descriptor of a thread, or -1 */
 static int copy_fd(pid_t tid, int fd)
 {

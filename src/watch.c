@@ -2,22 +2,24 @@
  * watch - makes, sees and explains the calls of sockets, for why
  *
  *	watch --why WHY -- COMMAND ...	run COMMAND; for each bind(), connect()
- *		and listen() of a TCP socket that fails, run WHY --event
- *WORDS... while the thread that made it stands still
- *	watch -p PID			the TCP sockets of a process, as WORDS
+ *		and listen() of a TCP socket that fails, run WHY --event WORDS
+ *		while the thread that made it stands still
+ *	watch -p PID	the TCP sockets of a process, as WORDS
+ *	watch --name HOST	its addresses, see print_names()
+ *	watch --range LO-HI WORDS	what holds the ports, see range.c
  *	watch --call bind|listen|connect WORDS	make that call (bind() before
  *		listen(), and before connect() if it is asked for), print what
- *came of it
+ *		came of it
  *
  * WORDS are name=value: the options that the socket really has, its addresses.
  *
  * A seccomp filter stops the three calls alone (SECCOMP_RET_TRACE), and
  * getsockopt(SO_ERROR), by which a program hears of a connect() that it did not
  * wait for; everything else runs at full speed.  The filter needs its tracer
- *for as long as a process has it, so the tracer is a process of its own, which
+ * for as long as a process has it, so the tracer is a process of its own, which
  * stays until the last one has ended; the first one ends with COMMAND, and as
- *it does.  The socket is read from a duplicate, pidfd_getfd(2), since
- *Linux 5.6.
+ * it does.  The socket is read from a duplicate, pidfd_getfd(2), since
+ * Linux 5.6.
  */
 #include "calls.h"
 
@@ -67,8 +69,10 @@ static void start(char **command, int go)
 	if (syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program) &&
 	    (errno != EACCES || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) ||
 	     syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program))) {
-		warn_errno(errno, "seccomp filter (this container or kernel "
-				  "forbids it: use why -p PID)");
+		warn_advice(errno,
+			    " (this kernel, or a container, forbids it: use "
+			    "why -p PID)",
+			    "a seccomp filter");
 		_exit(1);
 	}
 	execvp(command[0], command);
@@ -154,11 +158,9 @@ static void trace(char **command, int report, const struct sigaction *actions,
 			   PTRACE_O_TRACEFORK | PTRACE_O_TRACEVFORK |
 			   PTRACE_O_TRACECLONE | PTRACE_O_TRACEEXEC |
 			   PTRACE_O_EXITKILL)) {
-		warn_errno(
-			errno,
-			"ptrace (kernel.yama.ptrace_scope, or the container, "
-			"forbids it: run it as root, with CAP_SYS_PTRACE; or "
-			"use why -p PID)");
+		const int err = errno;
+
+		warn_advice(err, who_forbids(child), "ptrace");
 		kill(child, SIGKILL);
 		exit(EXIT_REFUSED);
 	}
@@ -249,10 +251,14 @@ int main(int argc, char **argv)
 	}
 	if (argc == 3 && !strcmp(argv[1], "-p"))
 		return list_process(argv[2]);
+	if (argc == 3 && !strcmp(argv[1], "--name"))
+		return print_names(argv[2]);
+	if (argc > 2 && !strcmp(argv[1], "--range"))
+		return tell_range(argv[2], argv + 3);
 	if (argc > 2 && !strcmp(argv[1], "--call"))
 		return make_call(argv[2], argv + 3);
-	fputs("usage: watch --why WHY -- COMMAND ... | -p PID | "
-	      "--call bind|connect WORDS\n",
+	fputs("usage: watch --why WHY -- COMMAND ... | -p PID | --name HOST | "
+	      "--range LO-HI WORDS | --call bind|listen|connect WORDS\n",
 	      stderr);
 	return EXIT_USAGE;
 }

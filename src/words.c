@@ -13,6 +13,8 @@
 #define IP_LOCAL_PORT_RANGE 51
 #endif
 
+#define NAME_LETTERS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+
 /* --- a socket, in words --------------------------------------------------- */
 
 static int option(int fd, int level, int name)
@@ -54,8 +56,161 @@ void describe(int fd, char *buf)
 		 range >> 16, dev);
 }
 
+/* status_of - a number of /proc/TID/status, or -1 */
+long status_of(pid_t tid, const char *name)
+{
+	char path[40], line[256];
+	long n = -1;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/proc/%d/status", (int)tid);
+	f = fopen(path, "re");
+	while (f && fgets(line, sizeof(line), f))
+		if (!strncmp(line, name, strlen(name)))
+			n = strtol(line + strlen(name) + 1, NULL, 10);
+	if (f)
+		fclose(f);
+	return n;
+}
+
+/*
+ * who_forbids - why the kernel does not let us trace a process of ours, or look
+ * into another one, and what to do: advice for warn_advice()
+ */
+const char *who_forbids(pid_t pid)
+{
+	static char text[200];
+	long scope = 0, uid = status_of(pid, "Uid:");
+	FILE *f = fopen("/proc/sys/kernel/yama/ptrace_scope", "re");
+
+	if (f && fscanf(f, "%ld", &scope) != 1)
+		scope = 0;
+	if (f)
+		fclose(f);
+	if (geteuid() && uid >= 0 && (uid_t)uid != geteuid())
+		snprintf(text, sizeof(text),
+			 " (it is another user's, of id %ld: be root, or that "
+			 "user)",
+			 uid);
+	else if (status_of(pid, "TracerPid:") > 0)
+		return " (it is traced already, by strace, a debugger or "
+		       "another why: leave one out)";
+	else if (scope == 3 || (scope && geteuid()))
+		snprintf(
+			text, sizeof(text),
+			" (kernel.yama.ptrace_scope=%ld: %s, ask why bind, why "
+			"connect)",
+			scope, scope == 3 ? "for nobody" : "be root, or");
+	else if (status_of(getpid(), "Seccomp:") == 2)
+		return " (a seccomp filter, as of a container, forbids it: run "
+		       "it outside, or ask why bind, why connect)";
+	else
+		return " (it has other rights, a user namespace of its own, or "
+		       "no CAP_SYS_PTRACE here: ask why bind, why connect)";
+	return text;
+}
+
+/* --- --name ----------------------------------------------------------------
+ */
+
+/* print_name - "FAMILY MAPPED DIGITS ADDRESS", see print_names() */
+static void print_name(const struct sockaddr *sa, const char *zone)
+{
+	const struct in6_addr *six =
+		&((const struct sockaddr_in6 *)(const void *)sa)->sin6_addr;
+	const void *four =
+		&((const struct sockaddr_in *)(const void *)sa)->sin_addr;
+	const bool mapped =
+		sa->sa_family == AF_INET6 && IN6_IS_ADDR_V4MAPPED(six);
+	char buf[INET6_ADDRSTRLEN];
+
+	if (sa->sa_family == AF_INET || mapped) {
+		inet_ntop(AF_INET, mapped ? six->s6_addr + 12 : four, buf,
+			  sizeof(buf));
+		printf("%d %d - %s\n", mapped ? 6 : 4, mapped, buf);
+		return;
+	}
+	printf("6 0 ");
+	for (int i = 0; i < 16; i++)
+		printf("%02x", six->s6_addr[i]);
+	printf(" %s%s\n", inet_ntop(AF_INET6, six, buf, sizeof(buf)), zone);
+}
+
+/* refuse_name - why it is none, on stdout, where the caller reads it */
+static int refuse_name(int code, const char *text, const char *reason)
+{
+	printf("'%s'%s\n", text, reason);
+	return code;
+}
+
+/*
+ * print_names - the addresses of a host, in the resolver's order, one a line
+ *
+ * FAMILY is 4 or 6; MAPPED 1 for an IPv4 address of an IPv6 socket, and then
+ * ADDRESS is that IPv4 address; DIGITS is an IPv6 address as /proc/net/if_inet6
+ * has it. Returns 1 if there is none, 2 if the text is no address and no name.
+ */
+int print_names(const char *text)
+{
+	struct addrinfo hints = {.ai_flags = AI_V4MAPPED | AI_ADDRCONFIG,
+				 .ai_socktype = SOCK_STREAM},
+			*found, *one;
+	struct sockaddr_in four = {.sin_family = AF_INET};
+	struct sockaddr_in6 six = {.sin6_family = AF_INET6};
+	const char *zone = strchr(text, '%');
+	char host[256], ifname[IF_NAMESIZE], named[IF_NAMESIZE + 1];
+
+	snprintf(host, sizeof(host), "%.*s",
+		 zone ? (int)(zone - text) : (int)strlen(text), text);
+	if (inet_pton(AF_INET, host, &four.sin_addr) == 1) {
+		if (zone)
+			return refuse_name(
+				2, text, ": an IPv4 address has no interface");
+		print_name((struct sockaddr *)&four, "");
+	} else if (inet_pton(AF_INET6, host, &six.sin6_addr) == 1) {
+		if (zone && IN6_IS_ADDR_V4MAPPED(&six.sin6_addr))
+			return refuse_name(2, text, " is not an address");
+		if (zone && !if_nametoindex(zone + 1))
+			return refuse_name(1, text, ": no such interface");
+		print_name((struct sockaddr *)&six, zone ? zone : "");
+	} else if (zone || strlen(text) >= sizeof(host) || !*text ||
+		   strspn(text, NAME_LETTERS "0123456789_.-") != strlen(text) ||
+		   !strpbrk(text, NAME_LETTERS)) {
+		return refuse_name(2, text, " is not an address");
+	} else {
+		if (getaddrinfo(text, NULL, &hints, &found))
+			return refuse_name(1, text,
+					   ": no such host (getent ahosts)");
+		for (one = found; one; one = one->ai_next) {
+			uint32_t scope = 0;
+
+			if (one->ai_family == AF_INET6)
+				scope = ((struct sockaddr_in6 *)(void *)
+						 one->ai_addr)
+						->sin6_scope_id;
+			named[0] = '\0';
+			if (scope && if_indextoname(scope, ifname))
+				snprintf(named, sizeof(named), "%%%s", ifname);
+			print_name(one->ai_addr, named);
+		}
+		freeaddrinfo(found);
+	}
+	flush_stdout();
+	return EXIT_DONE;
+}
+
 /* --- -p PID ----------------------------------------------------------------
  */
+
+/* die_forbidden - we may not look into it */
+static void die_forbidden(pid_t pid)
+{
+	const int err = errno;
+
+	warn_advice(err, err == EPERM || err == EACCES ? who_forbids(pid) : "",
+		    "process %d", (int)pid);
+	exit(EXIT_REFUSED);
+}
 
 int list_process(const char *text)
 {
@@ -70,7 +225,7 @@ int list_process(const char *text)
 	snprintf(path, sizeof(path), "/proc/%d/fd", (int)pid);
 	dir = opendir(path);
 	if (!dir)
-		die_errno("process %d", (int)pid);
+		die_forbidden(pid);
 	while ((entry = readdir(dir))) {
 		char words[WORDS_SIZE], link[64], mine[ADDR_STRLEN],
 			theirs[ADDR_STRLEN] = "-";
@@ -84,7 +239,7 @@ int list_process(const char *text)
 		copy = (int)syscall(SYS_pidfd_getfd, pidfd, atoi(entry->d_name),
 				    0);
 		if (copy < 0 && errno != EBADF)
-			die_errno("sockets of process %d", (int)pid);
+			die_forbidden(pid);
 		if (copy >= 0 && is_tcp(copy) && local_addr(copy, &local)) {
 			link[len - 1] = '\0';
 			describe(copy, words);
@@ -103,10 +258,11 @@ int list_process(const char *text)
 	return EXIT_DONE;
 }
 
-/* --- --call -----------------------------------------------------------------
+/* --- --call ----------------------------------------------------------------
  */
 
-static const char *word(char **words, const char *name)
+/* word - the value of NAME=VALUE, or "" */
+const char *word(char **words, const char *name)
 {
 	const size_t len = strlen(name);
 
@@ -125,7 +281,7 @@ static bool set(int fd, int level, int name, const char *value)
 }
 
 /* end_word - "ADDRESS,PORT" */
-static struct addr end_word(char **words, const char *name)
+struct addr end_word(char **words, const char *name)
 {
 	char host[128];
 	const char *text = word(words, name), *comma = strrchr(text, ',');

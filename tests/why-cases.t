@@ -5,7 +5,7 @@
 on_one_cpu
 
 export RTEST_BIN=${RTEST_BIN:-$PWD} why=$PWD/scripts/why tmp STAGE=$tmp/stage
-${CC:-cc} -std=gnu11 -I. -o "$STAGE" tests/long/stage.c || exit 1
+${CC:-cc} -std=gnu11 -I. -o "$STAGE" tests/long/stage.c src/words.c || exit 1
 # What the scripts below share: up STATE PORT waits for a socket, ask and try are why.
 cat >"$tmp/words" <<'END'
 cd "$RTEST_BIN" || exit
@@ -181,6 +181,26 @@ END
 says 'the holder' 'No process of this pid namespace holds it'
 says 'the first way out' '1. Look for it where it is: in another pid namespace \(lsns -t pid'
 
+if [ "$(id -u)" = 0 ]; then
+	act 'SO_REUSEPORT of two users' <<-'END'
+	as_user() { setpriv --reuid 65534 --regid 65534 --clear-groups --inh-caps=-all "$@"; }
+	stage LISTEN - 0.0.0.0 3001 T 1
+	as_user "$why" bind -T --old reuseport=1 3001 | tr -s ' \n' ' '
+	as_user "$why" --try -q bind -T --old reuseport=1 3001
+	kill "$staged"; wait "$staged" 2>/dev/null
+	{ coproc as_user "$STAGE" LISTEN - 0.0.0.0 3001 T 1; } 2>/dev/null; staged=$COPROC_PID; up LISTEN 3001
+	as_user "$why" --try -q bind -T 3001
+	kill "$staged"
+	END
+	says 'why not' '^bind fails with EADDRINUSE .*SO_REUSEPORT does not help: the old socket is of user id 0, yours of 65534, and both must be of one'
+	says 'as foretold; of one user it does' 'bind fails with EADDRINUSE
+tried: bind failed with EADDRINUSE
+bind would succeed
+tried: bind succeeded'
+else
+	skip 'SO_REUSEPORT of two users' 'only root can be two users'
+fi
+
 act 'wildcards' <<'END'
 ./server -n 0 -A 0.0.0.0 8080 </dev/null >/dev/null & up LISTEN 8080
 ask bind -A '[::]:8080'
@@ -251,6 +271,7 @@ kill $one $two
 set_sysctl ipv4/ip_local_port_range '40010 40010'
 stage BOUND - 127.0.0.1 40010 A 1
 ask bind -A 127.0.0.1:0
+first bind -A 127.0.0.1:0
 set_sysctl ipv4/ip_autobind_reuse 1
 ask bind -A 127.0.0.1:0
 ask bind 127.0.0.1:0
@@ -266,6 +287,7 @@ said 'connect [::]:0 [::ffff:127.0.0.1]:82' 'connect fails with ECONNREFUSED|tri
 said 'bind 0.0.0.0:8003' "$bind_in_use"
 said 'bind -D a0 0.0.0.0:8003' "$bind_ok"
 says 'a device is told' 'dev:lo'
+says 'a way out for bind() to port 0' 'way out 1. net.ipv4.ip_autobind_reuse=1 lets bind\(\) share ports'
 says 'lo was never up, and up and down' 'bind would succeed
 connect fails with ENETUNREACH
 connect fails with ETIMEDOUT'

@@ -3,17 +3,27 @@
  *
  *	stage STATE SIDE ADDR PORT OPTIONS COUNT
  *
- * STATE is as ss prints it, BOUND, or ORPHAN-2, FIN-WAIT-2 without a process.
- *SIDE is who has PORT: server, of accepted connections, whose listener has
- *closed; client, by bind(); auto, by connect(), from an ip_local_port_range of
- *one port. OPTIONS are letters: A SO_REUSEADDR, T SO_REUSEPORT, V IPV6_V6ONLY.
- *Prints "ready" and stands until stdin ends.
+ * STATE is as ss prints it, BOUND, or ORPHAN-1, ORPHAN-2: FIN-WAIT-1 and
+ * FIN-WAIT-2 without a process. SIDE is who has PORT: server, of accepted
+ * connections, whose listener has closed; client, by bind(); auto, by
+ * connect(), from an ip_local_port_range of one port. OPTIONS are letters: A
+ * SO_REUSEADDR, T SO_REUSEPORT, V IPV6_V6ONLY. COUNT sockets share the port.
+ * Prints "ready" and stands until it is killed.
+ *
+ * Without arguments it takes orders, one a line, and answers each in a line,
+ * so that a call costs no exec:
+ *
+ *	stage UID STATE SIDE ADDR PORT OPTIONS COUNT	the above, as that user
+ *	end						of the last stage
+ *	call UID bind|listen|connect WORDS		see words.h: the outcome
  */
-#include "src/net.h"
+#include "src/words.h"
 
 #include <fcntl.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
 
-#define OTHER 7001 /* the port of the other ends */
+#define OTHER 7001 /* the port of the other ends; 7002 and 7003 of more */
 
 static bool six;
 static const char *options;
@@ -83,8 +93,7 @@ static void await(int fd, int state)
 		usleep(1000);
 }
 
-/* end - bring a connection to STATE; ours has the port, theirs is the other end
- */
+/* end - bring a connection to STATE; ours has the port, theirs is the peer */
 static void end(const char *state, int ours, int theirs)
 {
 	if (!strcmp(state, "ESTAB"))
@@ -98,6 +107,9 @@ static void end(const char *state, int ours, int theirs)
 	} else if (!strcmp(state, "FIN-WAIT-2")) {
 		shutdown(ours, SHUT_WR);
 		await(ours, TCP_FIN_WAIT2);
+	} else if (!strcmp(state, "ORPHAN-1")) {
+		fill(ours);
+		close(ours);
 	} else if (!strcmp(state, "ORPHAN-2")) {
 		shutdown(ours, SHUT_WR);
 		await(ours, TCP_FIN_WAIT2);
@@ -122,17 +134,43 @@ static void end(const char *state, int ours, int theirs)
 	}
 }
 
-int main(int argc, char **argv)
+/* connect_out - connections from PORT, or one from a port that connect() picks
+ */
+static void connect_out(const char *state, const char *side, const char *host,
+			const char *far, in_port_t port, int count)
 {
-	const char *state, *side, *host, *far;
-	int listener, count;
-	in_port_t port;
+	for (int i = 0; i < count; i++) {
+		in_port_t other = (in_port_t)(OTHER + i);
+		int listener = bound("A", far, other), theirs;
+		int ours = *side == 'a' ? make(options, six)
+					: bound(options, host, port);
 
-	prog_name = "stage";
-	if (argc != 7)
-		die_usage("six words are wanted");
-	state = argv[1], side = argv[2], host = argv[3], options = argv[5];
-	port = (in_port_t)atoi(argv[4]), count = atoi(argv[6]);
+		must(!listen(listener, 5), "listen");
+		if (!strcmp(state, "SYN-SENT")) {
+			/* The queue of the listener is full; a second one
+			 * there would not do. */
+			must(!listen(listener, 0), "listen");
+			connected(make("", six), far, other, true);
+			connected(ours, far, other, false);
+			await(ours, TCP_SYN_SENT);
+			continue;
+		}
+		connected(ours, far, other, true);
+		theirs = accept(listener, NULL, NULL);
+		must(theirs >= 0, "accept");
+		end(state, ours, theirs);
+		close(listener);
+	}
+}
+
+/* set_stage - see above; it does not return */
+static void set_stage(char **words)
+{
+	const char *state = words[0], *side = words[1], *host = words[2], *far;
+	in_port_t port = (in_port_t)atoi(words[3]);
+	int count = atoi(words[5]);
+
+	options = words[4];
 	six = strchr(host, ':');
 	far = !six || strstr(host, "ffff") ? "127.0.0.1" : "::1";
 	if (six && strstr(host, "ffff"))
@@ -143,6 +181,14 @@ int main(int argc, char **argv)
 
 			must(*state == 'B' || !listen(fd, 5), "listen");
 		}
+	} else if (!strcmp(state, "SYN-RECV")) {
+		int fd = bound(options, host, port);
+
+		/* The last ACK does not do: it waits for data. */
+		set(fd, IPPROTO_TCP, TCP_DEFER_ACCEPT, 60);
+		must(!listen(fd, 5), "listen");
+		for (int i = 0; i < count; i++)
+			connected(make("", six), far, port, true);
 	} else if (!strcmp(side, "server")) {
 		int fd = bound(options, host, port);
 
@@ -156,34 +202,74 @@ int main(int argc, char **argv)
 		}
 		close(fd);
 	} else {
-		int ours;
-
-		listener = bound("A", far, OTHER);
-		must(!listen(listener, 5), "listen");
-		ours = *side == 'a' ? make(options, six)
-				    : bound(options, host, port);
-		if (!strcmp(state, "SYN-SENT")) {
-			/* The queue of the listener is full. */
-			must(!listen(listener, 0), "listen");
-			connected(make("", six), far, OTHER, true);
-			connected(ours, far, OTHER, false);
-			await(ours, TCP_SYN_SENT);
-		} else {
-			int theirs;
-
-			connected(ours, far, OTHER, true);
-			theirs = accept(listener, NULL, NULL);
-			must(theirs >= 0, "accept");
-			end(state, ours, theirs);
-		}
-		/* A second listener there would not do for SYN-SENT. */
-		if (strcmp(state, "SYN-SENT") != 0)
-			close(listener);
+		connect_out(state, side, host, far, port, count);
 	}
 	puts("ready");
 	flush_stdout();
 	if (strchr(options, 'F') && fork() && fork())
-		return EXIT_DONE;
+		exit(EXIT_DONE);
 	for (;;)
 		pause();
+}
+
+/* become - that user, in a child of the one that takes orders */
+static void become(const char *uid)
+{
+	uid_t user = (uid_t)atoi(uid);
+
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	must(!user || !setresuid(user, user, user), "setresuid");
+	/* Else its sockets would be as another user's to its own. */
+	must(!prctl(PR_SET_DUMPABLE, 1), "PR_SET_DUMPABLE");
+}
+
+/* take_orders - see above */
+static int take_orders(void)
+{
+	char line[1024], *words[24], *save;
+	pid_t staged = 0, child;
+	size_t n;
+
+	while (fgets(line, sizeof(line), stdin)) {
+		n = 0;
+		for (char *w = strtok_r(line, " \n", &save); w && n < 23;
+		     w = strtok_r(NULL, " \n", &save))
+			words[n++] = w;
+		words[n] = NULL;
+		if (n == 1 && !strcmp(words[0], "end")) {
+			if (staged && !kill(staged, SIGKILL))
+				waitpid(staged, NULL, 0);
+			staged = 0;
+			puts("ended");
+			flush_stdout();
+			continue;
+		}
+		child = fork();
+		must(child >= 0, "fork");
+		if (!child && n == 8 && !strcmp(words[0], "stage")) {
+			become(words[1]);
+			set_stage(words + 2);
+		}
+		if (!child && n > 2 && !strcmp(words[0], "call")) {
+			become(words[1]);
+			exit(make_call(words[2], words + 3));
+		}
+		if (!child)
+			die_usage("'%s' is no order", words[0]);
+		if (!strcmp(words[0], "stage"))
+			staged = child;
+		else
+			waitpid(child, NULL, 0);
+	}
+	return EXIT_DONE;
+}
+
+int main(int argc, char **argv)
+{
+	prog_name = "stage";
+	if (argc == 1)
+		return take_orders();
+	if (argc != 7)
+		die_usage("six words are wanted");
+	set_stage(argv + 1);
 }

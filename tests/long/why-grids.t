@@ -6,11 +6,11 @@ on_one_cpu
 export RTEST_BIN=${RTEST_BIN:-$PWD}
 
 # --- the grids: before every call, why foretells its outcome ---
-# With RTEST_WHY an arm asks why, and is broken when it was wrong.
+# With --why an arm asks why, and is broken when it was wrong.
 grids=(client-close listen-restart wildcard-vs-address client-rebind
 	bind-vs-state not-yet-closed two-sides reuseport other-destination
 	reopen-after-restart tw-reuse tw-reuse-inbound)
-RTEST_WHY=1 scripts/lab run --format json "${grids[@]}" >"$tmp/grids" 2>"$tmp/.err" </dev/null
+scripts/lab run --why --format json "${grids[@]}" >"$tmp/grids" 2>"$tmp/.err" </dev/null
 is "grids: exit code" 0 $?
 is "grids: all of them" "${#grids[@]}" "$(wc -l <"$tmp/grids")"
 sed 's/{"arm":/\n&/g' "$tmp/grids" | grep '^{"arm":' >"$tmp/arms"
@@ -28,7 +28,7 @@ verdict $? "grids: few need to be told what the kernel does not show ($undecided
 mkdir "$tmp/wrong"
 cp -r scripts "$tmp/wrong/"
 printf '#!/bin/sh\necho connect would succeed\n' >"$tmp/wrong/scripts/why"
-run env RTEST_WHY=1 "$tmp/wrong/scripts/lab" run --format json two-sides
+run "$tmp/wrong/scripts/lab" run --why --format json two-sides
 is "a wrong answer: exit code" 1 "$status"
 like "a wrong answer: said" 'connect would succeed; but it was EADDRNOTAVAIL' "$out"
 
