@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * calls - the calls that watch has stopped: what they were asked, what came of
  * them, and the word to why about those that failed

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* calls - the calls that watch has stopped; see calls.c */
 #ifndef CALLS_H
 #define CALLS_H

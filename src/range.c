@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * range - what the sockets on a port range mean for the ports of it
  *
@@ -210,8 +211,7 @@ static void judge_how(struct sort *s, const struct row *r)
 /* sort_of - what a socket is for bind(), or for connect() */
 static struct sort sort_of(const struct row *r)
 {
-	const long life =
-		r->kind.state == STATE_TIME_WAIT ? asked.tw : asked.fin;
+	const long life = r->kind.state == TCP_TIME_WAIT ? asked.tw : asked.fin;
 	struct sort s;
 
 	memset(&s, 0, sizeof(s));
@@ -493,10 +493,10 @@ int tell_range(const char *text, char **words)
 		const struct row *r = &heap.rows.at[i];
 
 		/* It is in no bind bucket. */
-		if (r->kind.state == STATE_SYN_RECV ||
+		if (r->kind.state == TCP_SYN_RECV ||
 		    r->kind.state == STATE_NEW_SYN_RECV)
 			continue;
-		fresh += r->kind.state == STATE_TIME_WAIT &&
+		fresh += r->kind.state == TCP_TIME_WAIT &&
 			 r->left > asked.tw - 10000;
 		add(r);
 	}

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * watch - makes, sees and explains the calls of sockets, for why
  *

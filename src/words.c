@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * words - a socket as words: those of a process, and one that is to be made
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* words - a socket as words, for watch; see words.c */
 #ifndef WORDS_H
 #define WORDS_H

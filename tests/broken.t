@@ -82,7 +82,7 @@ experiment system-tool <<'EOF'
 	awk 'no such program {'
 	saw connected
 EOF
-run env RTEST_BIN="$tmp/bin" $lab run --jobs 16 --patience 4 --out "$tmp/out" "$tmp/experiments/"*
+run env RTEST_BIN="$tmp/bin" "$lab" run --jobs 16 --patience 4 --out "$tmp/out" "$tmp/experiments/"*
 is 'programs that end badly: exit code, nothing on stderr' 1: "$status:$err"
 judged "$tmp/out" ends-44501 unexpected 'server -j 127.0.0.1 44501: exit code 134, not 0'
 judged "$tmp/out" ends-44502 unexpected 'server -j 127.0.0.1 44502: exit code 3, not 0'
@@ -113,15 +113,15 @@ experiment fine <<'EOF'
 	saw connected
 EOF
 no_verdict 'a worker that dies' 1 '^lab: a worker died \(process [0-9]+\): no verdict from this run$' \
-	$lab run "$tmp/experiments/"{worker,fine}
-no_verdict 'run that dies' 137 '' $lab run "$tmp/experiments/"{run,fine}
+	"$lab" run "$tmp/experiments/"{worker,fine}
+no_verdict 'run that dies' 137 '' "$lab" run "$tmp/experiments/"{run,fine}
 
 # A signal from the keyboard, while an arm waits.
 experiment waits <<'EOF'
 	start server "$there" 44477
 	nap 60
 EOF
-RTEST_T_MARK=$$ env --default-signal=INT $lab run "$tmp/experiments/waits" >"$tmp/said" 2>&1 </dev/null &
+RTEST_T_MARK=$$ env --default-signal=INT "$lab" run "$tmp/experiments/waits" >"$tmp/said" 2>&1 </dev/null &
 pid=$!
 # shellcheck disable=SC2317 # until_true calls it
 arm_waits() { marked_now | grep -q 'server -j .* 44477'; }
@@ -147,21 +147,21 @@ case "\$*" in *' /run') set -- -o size=$((pages * 4))k "\$@" ;; esac
 exec $mount "\$@"
 END
 	no_verdict "a disk of $pages pages under the records" 1 '^lab: ' \
-		env PATH="$tmp/path:$PATH" $lab run "$tmp/experiments/fine"
+		env PATH="$tmp/path:$PATH" "$lab" run "$tmp/experiments/fine"
 done
 in_path ss <<END
 #!/bin/sh
 $ss "\$@" | sed 's/^State /Netid State /; s/^LISTEN/tcp &/'
 END
 no_verdict 'an ss with another format' 1 "^lab: ss prints another format, 'Netid State .*: iproute2's ss is needed$" \
-	env PATH="$tmp/path:$PATH" $lab run "$tmp/experiments/fine"
+	env PATH="$tmp/path:$PATH" "$lab" run "$tmp/experiments/fine"
 in_path ss <<END
 #!/bin/sh
 echo 'ss: cannot open netlink socket' >&2
 exit 1
 END
 no_verdict 'an ss that fails' 1 "^lab: ss prints another format, 'ss: cannot open netlink socket'" \
-	env PATH="$tmp/path:$PATH" $lab run "$tmp/experiments/fine"
+	env PATH="$tmp/path:$PATH" "$lab" run "$tmp/experiments/fine"
 # After the lab has looked at it.
 in_path ss <<END
 #!/bin/sh
@@ -172,7 +172,7 @@ experiment asks <<'EOF'
 	start server -A "$there" 44400
 	observe client -H "$there" 44400
 EOF
-run env PATH="$tmp/path:$PATH" $lab run --out "$tmp/out" "$tmp/experiments/asks"
+run env PATH="$tmp/path:$PATH" "$lab" run --out "$tmp/out" "$tmp/experiments/asks"
 judged "$tmp/out" asks unexpected 'ss on host here: exit code 7'
 
 # Limits.  (Of processes, for a user who is not root: that one has no limit.)
@@ -211,7 +211,7 @@ run env BASH_ENV="$tmp/noise" ENV="$tmp/noise" RTEST_LAB=inside RTEST_PATIENCE=0
 	RTEST_JOBS=x RTEST_WHY=1 RTEST_VERBOSE=1 RTEST_TIMING=1 RTEST_EXPERIMENTS=/nonexistent \
 	RTEST_NETNS=0 RTEST_TRY=9 RTEST_SANDBOX=1 RTEST_RUN=/nonexistent \
 	RTEST_KMSG=99 observed=EFAKE patience=0 old=x link=silent server=x POSIXLY_CORRECT=1 CDPATH=/ \
-	$lab run --format json "$tmp/experiments/"{fine,asks}
+	"$lab" run --format json "$tmp/experiments/"{fine,asks}
 is "a user's variables change nothing" "$want:" "$status:$(facts):$err"
 
 finish

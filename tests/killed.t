@@ -31,7 +31,7 @@ is 'without a kill: all arms' $arms "$(grep -o '"arm":' <<<"$out" | wc -l)"
 declare -A codes=()
 for ((round = 1; round <= rounds; round++)); do
 	RTEST_T_MARK=$$ setpriv --pdeathsig KILL timeout -k 1 120 \
-		$lab run --format json --patience 5 "$tmp/experiments/"* >"$tmp/said" 2>"$tmp/err" </dev/null &
+		"$lab" run --format json --patience 5 "$tmp/experiments/"* >"$tmp/said" 2>"$tmp/err" </dev/null &
 	pid=$!
 	printf -v nap '%d.%03d' $((RANDOM % took / 1000)) $((RANDOM % took % 1000))
 	sleep "$nap"

@@ -51,7 +51,7 @@ like "show DIR: from what was kept" 'ss: TIME-WAIT' "$out"
 # A run that is kept replaces the one before, and nothing else.
 cp -r "$tmp/kept" "$tmp/over"
 touch "$tmp/over/"{mine,hello.x.pcap,hello.1.pcap,hello.json5,proxy.json}
-run env RTEST_BIN=/nonexistent $lab run --out "$tmp/over" two-sides
+run env RTEST_BIN=/nonexistent "$lab" run --out "$tmp/over" two-sides
 is "--out over an older run: one that fails leaves all" "1:$(cat "$tmp/kept/results.json")" \
 	"$status:$(cat "$tmp/over/results.json")"
 ok "--out over an older run: one that fails leaves all, the report too" [ -s "$tmp/over/report.html" ]
@@ -176,14 +176,14 @@ fails() {
 }
 touch "$tmp/file"
 hint='\(scripts/lab run --out DIR wants one that you may write to\)$'
-fails "lab: $tmp/file: cannot keep results there: Not a directory $hint" $lab run --out "$tmp/file" hello
-fails "lab: $tmp/file/x: cannot keep results there: Not a directory $hint" $lab run --out "$tmp/file/x" hello
-fails "lab: /proc/x: cannot keep results there: No such file or directory $hint" $lab run --out /proc/x hello
+fails "lab: $tmp/file: cannot keep results there: Not a directory $hint" "$lab" run --out "$tmp/file" hello
+fails "lab: $tmp/file/x: cannot keep results there: Not a directory $hint" "$lab" run --out "$tmp/file/x" hello
+fails "lab: /proc/x: cannot keep results there: No such file or directory $hint" "$lab" run --out /proc/x hello
 fails "^lab: $tmp/none: no such directory; 'scripts/lab run --out $tmp/none' makes it" \
-	$lab show hello "$tmp/none"
+	"$lab" show hello "$tmp/none"
 fails "^lab: $tmp/file: not a directory; 'scripts/lab run --out DIR' makes one" \
-	$lab show hello "$tmp/file"
-fails "lab: $tmp/none/server is missing: run make" env RTEST_BIN="$tmp/none" $lab run hello
+	"$lab" show hello "$tmp/file"
+fails "lab: $tmp/none/server is missing: run make" env RTEST_BIN="$tmp/none" "$lab" run hello
 mkdir "$tmp/path"
 for tool in bash env sed awk dirname uname nproc sort cat mkdir printf fold wc; do
 	ln -s "$(command -v "$tool")" "$tmp/path/$tool" 2>/dev/null
@@ -214,7 +214,7 @@ for what in "show -v two-sides $tmp/kept" list 'run --format json two-sides'; do
 done
 run bash -c "$lab list >&-"
 is "stdout closed: exit code" 1 "$status"
-run env HOME=/nonexistent $lab run tw-recycle-gone
+run env HOME=/nonexistent "$lab" run tw-recycle-gone
 is "a HOME that cannot be written does not matter" 0 "$status"
 run $lab --help
 is "--help: exit code" 0 "$status"

@@ -31,7 +31,7 @@ chmod +x "$tmp/path/setpriv"
 # refused WHAT LINE TEXT: the lab refuses $wrong, in one line that names it, that LINE
 # and has TEXT.
 refused() {
-	run env PATH="$tmp/path:$PATH" $lab run --out "$tmp/kept" "$wrong"
+	run env PATH="$tmp/path:$PATH" "$lab" run --out "$tmp/kept" "$wrong"
 	[[ $status == 2 && -z $out && $err == "$wrong:$2: "*"$3"* && $(wc -l <"$tmp/.err") == 1 ]]
 	verdict $? "$1" || { note "want: exit code 2, $wrong:$2: ...$3"; note "got:  $status, $err$out"; }
 }
@@ -101,7 +101,7 @@ cp "$right" "$wrong"
 chmod 0 "$wrong"
 if [ "$(id -u)" = 0 ]; then
 	chmod 755 "$tmp"
-	run setpriv --reuid 65534 --regid 65534 --clear-groups $lab run "$wrong"
+	run setpriv --reuid 65534 --regid 65534 --clear-groups "$lab" run "$wrong"
 else
 	run $lab run "$wrong"
 fi
@@ -121,7 +121,7 @@ like 'one that talks while it is read: refused' '^2:' "$status:"
 ok 'nothing ran: no results' [ ! -e "$tmp/kept/results.json" ]
 # One that is wrong keeps the right one from running, too.
 changed 'no control, beside one that is right' "$((end - 1))" 'it has no control' '/^control/d'
-run env PATH="$tmp/path:$PATH" $lab run "$right" "$wrong"
+run env PATH="$tmp/path:$PATH" "$lab" run "$right" "$wrong"
 is 'the right one beside it does not run' "2:" "$status:$out"
 
 # What is right is right, or the rest proves nothing.
