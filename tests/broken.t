@@ -131,6 +131,7 @@ wait $pid
 is 'SIGINT: exit code, and no word' 130: "$?:$(cat "$tmp/said")"
 ok 'SIGINT: nothing is left' until_true 20 nothing_left
 
+the_rest_is_long
 # --- the system ---
 # in_path TOOL: a stub of that tool from standard input, first in $tmp/path.
 mkdir "$tmp/path"

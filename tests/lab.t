@@ -127,6 +127,7 @@ for file in scripts/experiments/*; do
 	ok "README.md has $name and its claim" grep -qF "| $name | $claim" README.md
 done
 
+the_rest_is_long
 # --- bad input ---
 # refused REGEX ARGUMENTS...: usage error: one line, exit 2, nothing on stdout.
 refused() {

@@ -84,6 +84,7 @@ like 'hostile text: shown as it is' 'onerror=alert\(1\)&gt;&quot;' "$(<"$evil/re
 like 'a plot is an image of its own' \
 	'<img alt="a &quot;plot&quot; of 100%" src="data:image/svg\+xml,%3Csvg xmlns=%22http' "$(<"$evil/report.html")"
 
+the_rest_is_long
 # --- a run in the place of an earlier one ---
 like 'the index has every file' "^$(cd "$kept" && find . -type f ! -name INDEX | sed 's|^./||' | LC_ALL=C sort | sed 's/[.]/[.]/g' | paste -sd'|')\$" \
 	"$(cut -f 1 "$kept/INDEX" | LC_ALL=C sort | paste -sd'|')"

@@ -753,6 +753,7 @@ if ip link add wiretest0 type veth peer name wiretest1 2>/dev/null; then
 	ip link set wiretest0 up
 	ip neigh replace 10.9.0.2 lladdr 02:00:00:00:00:02 nud permanent dev wiretest0
 	(: <>/dev/tcp/10.9.0.2/80) 2>/dev/null &
+	asker=$!
 	ok 'and a segment leaves when it is up' \
 		until_true 5 syn_sent
 	ip link del wiretest0
@@ -761,6 +762,7 @@ if ip link add wiretest0 type veth peer name wiretest1 2>/dev/null; then
 	ok 'and one line' grep -q 'wiretest0: the interface is gone \[ENODEV\]' "$tmp/gone.err"
 	run "$wire" -r "$tmp/gone.pcap"
 	like 'what was captured stays readable' '10.9.0.2.80: Flags \[S\]' "$out"
+	kill $asker # which would try for two minutes
 	ip link add wiretest0 type veth peer name wiretest1
 	listen gone wiretest0
 	until_true 5 grep -q 'wiretest0 is down' "$tmp/gone.err"

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # scripts/why: situations from reports, each made: the first line, who holds it, and
 # the first way out, which is followed and must work.
-. "${0%/*}/tap.bash"
+. "${0%/*}/../tap.bash"
 on_one_cpu
 
 export RTEST_BIN=${RTEST_BIN:-$PWD} why=$PWD/scripts/why tmp STAGE=$tmp/stage

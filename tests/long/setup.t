@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # scripts/setup: does nothing when nothing is missing, names what is missing,
 # and asks the right package manager in the right words
-. "${0%/*}/tap.bash"
+. "${0%/*}/../tap.bash"
 
 PATH=$PATH:/usr/sbin:/sbin
 setup=scripts/setup

@@ -1,0 +1,3 @@
+#!/usr/bin/env bash
+# The whole of tests/lab.t.
+RTEST_T_LONG=1 exec "${0%/*}/../lab.t"
