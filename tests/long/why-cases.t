@@ -96,6 +96,17 @@ kill $(jobs -p)
 END
 says 'a process is named' 'in the way 10 ESTAB to 127.0.0.1:8000 client, pid [0-9]+'
 
+act 'another pid namespace' <<'END'
+./server -n 0 0.0.0.0 9100 </dev/null >/dev/null 2>&1 & up LISTEN 9100
+why="unshare -p -f --mount-proc $why"
+$why bind -A 9100 | tr -s ' \n' ' '
+ss -tanp 'sport = :9100'
+kill %1
+END
+says 'the holder is elsewhere' 'No process of this pid namespace holds it'
+says 'the first way out' "1\. Look for it where it is: in another pid namespace .*ss -tanp 'sport = :9100'"
+says 'which is followed' 'users:.*"server"'
+
 act 'ports that bind() chose' ip_local_port_range='43000 43009' <<'END'
 addresses
 ./server -n 0 -H 10.9.0.2 8000 </dev/null >/dev/null 2>&1 & ./server -n 0 -d 10.9.0.3 8000 </dev/null >/dev/null 2>&1 & count_of LISTEN 8000 2
