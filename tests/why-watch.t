@@ -86,6 +86,19 @@ exit 4
 the pipe has ended, the server has not' "$out"
 tells 'a command that is not there' 'why: ./no-such-program: No such file or directory \[ENOENT\]'
 
+in_sandbox 'ports that bind() chose' ip_local_port_range='43000 43009' <<'END'
+for i in 1 2 3; do ip addr add 10.9.0.$i/24 dev lo; done
+./server -n 0 -H 10.9.0.2 8000 </dev/null >/dev/null 2>&1 & up LISTEN 8000
+./client -l 10.9.0.1 -H -n 10 10.9.0.2 8000 >/dev/null &
+until [ "$(./peek 43000-43009 | grep -c ESTAB)" = 10 ]; do sleep 0.02; done
+"$why" -- ./client 10.9.0.3 8000
+kill $(jobs -p)
+END
+tells 'the rule' 'rule __inet_hash_connect: bind\(\) chose every port'
+tells 'no port can be used' '\(0 of 10'
+tells 'the way out for the programs that are there' 'way out 1\. Widen .* 2\. For the next time: IP_BIND_ADDRESS_NO_PORT'
+is "$name: without a TIME-WAIT no tcp_tw_reuse" '' "$(grep tcp_tw_reuse <<<"$err")"
+
 in_sandbox 'what is alike is said once' <<'END'
 "$why" -- sh -c 'for i in 1 2 3; do ./client 127.0.0.1 9; done' 2>&1 >/dev/null | grep -c '^why: client'
 "$why" -- sh -c 'for i in 1 2 3; do ./client 127.0.0.1 9; done' 2>&1 >/dev/null | grep 'more calls'
