@@ -106,6 +106,19 @@ END
 says 'once' '^1'
 says 'and counted' 'why: 2 more calls failed as those did'
 
+in_sandbox 'the first line only' <<'END'
+"$why" -q -- ./client 127.0.0.1 9
+"$why" -q -- unshare -n ./client 127.0.0.1 9
+END
+like "$name" '^why: client, pid [0-9]+: connect\(\) to 127.0.0.1:9 failed with ECONNREFUSED [^
+]*
+client: [^
+]*
+why: client, pid [0-9]+: connect\(\) to 127.0.0.1:9 failed with ENETUNREACH [^
+]*
+client: [^
+]*$' "$err"
+
 in_sandbox 'another network namespace' <<'END'
 "$why" -- unshare -n sh -c 'ip link set lo up; ./server -n 0 -d 127.0.0.1 8080 </dev/null & sleep 0.5; ./server 127.0.0.1 8080 </dev/null; kill $!' 2>&1
 END
