@@ -172,7 +172,7 @@ kill $(jobs -p)
 END
 tells 'no process id' "^why: -p wants a process id, not '%nothing'"
 tells 'a process that is gone' 'why: process 999999: there is none'
-says 'its sockets' 'ESTAB 127.0.0.1:4100[0-9] 127.0.0.1:8000 fd [0-9]+: no options'
+says 'its sockets' 'ESTAB 127.0.0.1:4100[0-9] 127.0.0.1:8000 fd [0-9]+: no socket options set'
 says 'its next call' 'its next connect\(\) to 127.0.0.1:8000: fails with EADDRNOTAVAIL'
 says 'ports: the first line' '0 of 10 ports can be used for connect\(\) to 127.0.0.1:8000'
 says 'ports: the table' 'in use 10 ESTAB to 127.0.0.1:8000 client, pid [0-9]+'

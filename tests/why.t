@@ -20,6 +20,7 @@ refused() {
 }
 refused 'what is it: connect, bind or ports'
 refused "it is connect, bind or ports, not 'listen'" listen 80
+refused "it is connect, bind or ports, not './server'; to run a program: why -- ./server" ./server 80
 refused "unknown option '-x'" bind -x 80
 refused "unknown option '--tries'" bind --tries 80
 refused 'bind wants ADDR:PORT' bind
