@@ -27,6 +27,7 @@ static size_t n_seen;
 size_t repeats;
 long long calls;
 const char *why;
+bool brief;
 
 struct thread *thread_of(pid_t tid, bool make)
 {
@@ -109,6 +110,8 @@ static void explain(pid_t tid, const char *call, int err, int copy,
 		argv[n++] = event[i];
 	snprintf(buf, sizeof(buf), "pid=%d", (int)tid);
 	argv[n++] = buf;
+	if (brief)
+		argv[n++] = "quiet=1";
 	for (w = strtok_r(words, " ", &save); w && n < 19;
 	     w = strtok_r(NULL, " ", &save))
 		argv[n++] = w;

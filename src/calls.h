@@ -21,6 +21,7 @@ struct thread {
 extern size_t repeats;	/* calls that failed as one that was explained */
 extern long long calls; /* that were stopped */
 extern const char *why; /* the program that explains */
+extern bool brief;	/* in one line a call */
 
 struct thread *thread_of(pid_t tid, bool make);
 void forget(pid_t tid);

@@ -2,9 +2,10 @@
 /*
  * watch - makes, sees and explains the calls of sockets, for why
  *
- *	watch --why WHY -- COMMAND ...	run COMMAND; for each bind(), connect()
- *		and listen() of a TCP socket that fails, run WHY --event WORDS
- *		while the thread that made it stands still
+ *	watch --why WHY [-q] -- COMMAND ...	run COMMAND; for each bind(),
+ *		connect() and listen() of a TCP socket that fails, run WHY
+ *		--event WORDS while the thread that made it stands still; -q:
+ *		with the word quiet=1
  *	watch -p PID	the TCP sockets of a process, as WORDS
  *	watch --name HOST	its addresses, see print_names()
  *	watch --range LO-HI WORDS	what holds the ports, see range.c
@@ -246,9 +247,10 @@ static int watch_command(char **command)
 int main(int argc, char **argv)
 {
 	prog_name = "why";
-	if (argc > 4 && !strcmp(argv[1], "--why") && !strcmp(argv[3], "--")) {
+	if (argc > 4 && !strcmp(argv[1], "--why")) {
 		why = argv[2];
-		return watch_command(argv + 4);
+		brief = !strcmp(argv[3], "-q");
+		return watch_command(argv + (brief ? 5 : 4));
 	}
 	if (argc == 3 && !strcmp(argv[1], "-p"))
 		return list_process(argv[2]);
@@ -258,7 +260,7 @@ int main(int argc, char **argv)
 		return tell_range(argv[2], argv + 3);
 	if (argc > 2 && !strcmp(argv[1], "--call"))
 		return make_call(argv[2], argv + 3);
-	fputs("usage: watch --why WHY -- COMMAND ... | -p PID | --name HOST | "
+	fputs("usage: watch --why WHY [-q] -- COMMAND ... | -p PID | --name HOST | "
 	      "--range LO-HI WORDS | --call bind|listen|connect WORDS\n",
 	      stderr);
 	return EXIT_USAGE;

@@ -86,12 +86,38 @@ exit 4
 the pipe has ended, the server has not' "$out"
 tells 'a command that is not there' 'why: ./no-such-program: No such file or directory \[ENOENT\]'
 
+in_sandbox 'ports that bind() chose' ip_local_port_range='43000 43009' <<'END'
+for i in 1 2 3; do ip addr add 10.9.0.$i/24 dev lo; done
+./server -n 0 -H 10.9.0.2 8000 </dev/null >/dev/null 2>&1 & up LISTEN 8000
+./client -l 10.9.0.1 -H -n 10 10.9.0.2 8000 >/dev/null &
+until [ "$(./peek 43000-43009 | grep -c ESTAB)" = 10 ]; do sleep 0.02; done
+"$why" -- ./client 10.9.0.3 8000
+kill $(jobs -p)
+END
+tells 'the rule' 'rule __inet_hash_connect: bind\(\) chose every port'
+tells 'no port can be used' '\(0 of 10'
+tells 'the way out for the programs that are there' 'way out 1\. sysctl -w net.ipv4.ip_local_port_range="1024 65535" .* 2\. For the next time: IP_BIND_ADDRESS_NO_PORT'
+is "$name: without a TIME-WAIT no tcp_tw_reuse, and no rate" '' "$(grep -e tcp_tw_reuse -e '^rate' <<<"$err")"
+
 in_sandbox 'what is alike is said once' <<'END'
 "$why" -- sh -c 'for i in 1 2 3; do ./client 127.0.0.1 9; done' 2>&1 >/dev/null | grep -c '^why: client'
 "$why" -- sh -c 'for i in 1 2 3; do ./client 127.0.0.1 9; done' 2>&1 >/dev/null | grep 'more calls'
 END
 says 'once' '^1'
 says 'and counted' 'why: 2 more calls failed as those did'
+
+in_sandbox 'the first line only' <<'END'
+"$why" -q -- ./client 127.0.0.1 9
+"$why" -q -- unshare -n ./client 127.0.0.1 9
+END
+like "$name" '^why: client, pid [0-9]+: connect\(\) to 127.0.0.1:9 failed with ECONNREFUSED [^
+]*
+client: [^
+]*
+why: client, pid [0-9]+: connect\(\) to 127.0.0.1:9 failed with ENETUNREACH [^
+]*
+client: [^
+]*$' "$err"
 
 in_sandbox 'another network namespace' <<'END'
 "$why" -- unshare -n sh -c 'ip link set lo up; ./server -n 0 -d 127.0.0.1 8080 </dev/null & sleep 0.5; ./server 127.0.0.1 8080 </dev/null; kill $!' 2>&1
@@ -146,7 +172,7 @@ kill $(jobs -p)
 END
 tells 'no process id' "^why: -p wants a process id, not '%nothing'"
 tells 'a process that is gone' 'why: process 999999: there is none'
-says 'its sockets' 'ESTAB 127.0.0.1:4100[0-9] 127.0.0.1:8000 fd [0-9]+: no options'
+says 'its sockets' 'ESTAB 127.0.0.1:4100[0-9] 127.0.0.1:8000 fd [0-9]+: no socket options set'
 says 'its next call' 'its next connect\(\) to 127.0.0.1:8000: fails with EADDRNOTAVAIL'
 says 'ports: the first line' '0 of 10 ports can be used for connect\(\) to 127.0.0.1:8000'
 says 'ports: the table' 'in use 10 ESTAB to 127.0.0.1:8000 client, pid [0-9]+'

@@ -20,6 +20,7 @@ refused() {
 }
 refused 'what is it: connect, bind or ports'
 refused "it is connect, bind or ports, not 'listen'" listen 80
+refused "it is connect, bind or ports, not './server'; to run a program: why -- ./server" ./server 80
 refused "unknown option '-x'" bind -x 80
 refused "unknown option '--tries'" bind --tries 80
 refused 'bind wants ADDR:PORT' bind
@@ -37,7 +38,11 @@ refused "'udp/53': why knows TCP only" bind udp/53
 refused "'53/udp': why knows TCP only" bind 53/udp
 refused '--range wants two ports' connect --range 5-4 127.0.0.1:80
 refused '-p wants a process id' -p x
-refused '-p PID is asked alone' -p 1 bind 80
+refused '-p PID is asked alone: the local port is -b PORT' -p 1 bind 80
+refused '-p PID takes -q and --old, not -A' -p 1 -A
+refused '-- COMMAND takes -q, not --old' -q --old port=bound -- true
+refused '-- COMMAND takes -q, not --old' --old=port=bound -- true
+refused '-- COMMAND takes -q, not -j' -j -- true
 refused "-b wants a port from 0 to 65535, not '-1'" connect -b -1 127.0.0.1:80
 refused '-b wants a value' connect -b
 refused 'bind has no -b' bind -b 80 127.0.0.1:80

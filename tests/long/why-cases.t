@@ -82,7 +82,7 @@ kill %2; kill %1
 END
 said 'connect --old port=kernel 10.9.0.2:8000' 'connect fails with EADDRNOTAVAIL|tried: connect failed with EADDRNOTAVAIL|1'
 says 'what holds most, first' 'in the way: in the way 9 TIME-WAIT to 10.9.0.2:8000 no process .* 1 ESTAB to 10.9.0.2:8000 client, pid'
-says 'the first way out' 'way out 1. net.ipv4.tcp_tw_reuse=1: 9 of 10 ports usable at once'
+says 'the first way out' 'way out 1. sysctl -w net.ipv4.tcp_tw_reuse=1: 9 of 10 ports usable at once'
 said 'connect --old port=kernel 10.9.0.2:8000' "$ok4"
 
 act 'many open files' ip_local_port_range='40000 40009' <<'END'
@@ -126,7 +126,7 @@ says 'the condition is in the first line, and exits 1' '^connect would succeed u
 exit 1'
 said 'connect 10.9.0.3:8000' 'connect would succeed unless bind() chose the ports of all connections that are there|tried: connect failed with EADDRNOTAVAIL: so bind() chose the ports of all connections that are there|1'
 said 'connect --old port=bound 10.9.0.3:8000' 'connect fails with EADDRNOTAVAIL|tried: connect failed with EADDRNOTAVAIL|1'
-says 'the first way out' 'way out 1. Widen net.ipv4.ip_local_port_range'
+says 'the first way out' 'way out 1. sysctl -w net.ipv4.ip_local_port_range="1024 65535"'
 said 'connect 10.9.0.1 10.9.0.3:8000' 'connect fails with EADDRINUSE|tried: connect failed with EADDRINUSE|1'
 said 'connect --no-port --old port=bound 10.9.0.1 10.9.0.3:8000' 'connect fails with EADDRNOTAVAIL|tried: connect failed with EADDRNOTAVAIL|1'
 said 'connect 10.9.0.3:8000' "$ok4"
@@ -162,12 +162,20 @@ ip link set a0 up
 ip -6 addr add fd00:9::1/64 dev a0
 ask bind '[fd00:9::1]:5300'
 first bind '[fd00:9::1]:5300'
+eval "$("$why" bind '[fd00:9::1]:5300' | tr -s ' \n' ' ' | grep -o 'ip -6 addr del .* nodad')"
+ask bind '[fd00:9::1]:5301'
+ip link set a0 down
+ip -6 addr add fd00:9::1/64 dev a0
+first bind '[fd00:9::1]:5302'
+ip link set a0 up
 ip link set b0 up
 until [[ $(ip -6 addr show dev a0 to fd00:9::1) != *tentative* ]]; do sleep 0.1; done
 ask bind '[fd00:9::1]:5300'
 END
 said 'bind [fd00:9::1]:5300' 'bind fails with EADDRNOTAVAIL|tried: bind failed with EADDRNOTAVAIL|1'
-says 'the first way out' 'way out 1. Wait until duplicate address detection has ended'
+says 'the first way out' 'way out 1. Bring the link up: a0 has no carrier'
+says 'a link that is switched off' 'way out 1. Bring the link up: ip link set a0 up'
+said 'bind [fd00:9::1]:5301' "$bind_ok"
 said 'bind [fd00:9::1]:5300' "$bind_ok"
 
 act 'a listener of several processes' <<'END'
@@ -282,7 +290,7 @@ kill $one $two
 set_sysctl ipv4/ip_local_port_range '40010 40010'
 stage BOUND - 127.0.0.1 40010 A 1
 ask bind -A 127.0.0.1:0
-first bind -A 127.0.0.1:0
+"$why" bind -A 127.0.0.1:0 | tr -s ' \n' ' '; echo
 set_sysctl ipv4/ip_autobind_reuse 1
 ask bind -A 127.0.0.1:0
 ask bind 127.0.0.1:0
@@ -298,7 +306,7 @@ said 'connect [::]:0 [::ffff:127.0.0.1]:82' 'connect fails with ECONNREFUSED|tri
 said 'bind 0.0.0.0:8003' "$bind_in_use"
 said 'bind -D a0 0.0.0.0:8003' "$bind_ok"
 says 'a device is told' 'dev:lo'
-says 'a way out for bind() to port 0' 'way out 1. net.ipv4.ip_autobind_reuse=1 lets bind\(\) share ports'
+says 'a way out for bind() to port 0' 'way out 1. Where connect\(\) follows: set IP_BIND_ADDRESS_NO_PORT .* 2. sysctl -w net.ipv4.ip_autobind_reuse=1 lets bind\(\) share ports'
 says 'lo was never up, and up and down' 'bind would succeed
 connect fails with ENETUNREACH
 connect fails with ETIMEDOUT'
