@@ -3,9 +3,7 @@
 # a full disk, limits, tools that are not what they were.  No verdict comes of it, and
 # nothing is left.
 
-# shellcheck source=tests/tap.bash
 . "${0%/*}/tap.bash"
-# shellcheck source=tests/experiments.bash
 . tests/experiments.bash
 lab_works
 # shellcheck disable=SC2034 # for run

@@ -2,9 +2,7 @@
 # wire: the final states of conversations that were reordered, lost, duplicated,
 # half closed, reset, opened fast, opened and closed by both at once; and which
 # of their segments are drawn as lost.
-# shellcheck source-path=SCRIPTDIR source=tap.bash
 . "${0%/*}/tap.bash"
-# shellcheck source-path=SCRIPTDIR source=fuzz/packets.bash
 . tests/fuzz/packets.bash
 wire=$(program wire) || exit 1
 

@@ -12,9 +12,7 @@ if [ -z "${RTEST_T_NS-}" ]; then
 	exec env RTEST_T_NS=1 unshare -Urmnpf --mount-proc --kill-child -- "$0" "$@"
 fi
 
-# shellcheck source=tests/tap.bash
 . "${0%/*}/tap.bash"
-# shellcheck source=tests/silent.bash
 . tests/silent.bash
 unset RTEST_SANDBOX
 CC=${CC:-cc}

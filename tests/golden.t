@@ -2,9 +2,7 @@
 # A run against the one that is known (tests/golden): of some experiments, or, from
 # tests/long/golden.t, of all.
 
-# shellcheck source=tests/tap.bash
 . "${0%/*}/tap.bash"
-# shellcheck source=tests/experiments.bash
 . tests/experiments.bash
 lab_works
 # shellcheck disable=SC2034 # for run

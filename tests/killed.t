@@ -5,9 +5,7 @@
 #
 # tests/long/killed.t has more rounds.
 
-# shellcheck source=tests/tap.bash
 . "${0%/*}/tap.bash"
-# shellcheck source=tests/experiments.bash
 . tests/experiments.bash
 lab_works
 long && rounds=100 || rounds=10

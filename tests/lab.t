@@ -1,9 +1,7 @@
 #!/usr/bin/env bash
 # scripts/lab: its commands, formats and exit codes, and that it leaves nothing.
 # shellcheck disable=SC2016 # texts for another bash
-# shellcheck source=tests/tap.bash
 . "${0%/*}/tap.bash"
-# shellcheck source=tests/experiments.bash
 . tests/experiments.bash
 lab_works
 

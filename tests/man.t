@@ -2,7 +2,6 @@
 # docs/man: lint has nothing to say, every option of a program is in its page
 # and no other, and the examples run.
 . "${0%/*}/tap.bash"
-# shellcheck source=scripts/lib/completion.bash
 . scripts/lib/completion.bash
 
 pages=docs/man

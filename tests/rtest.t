@@ -8,7 +8,6 @@ unshare -Urn true 2>/dev/null ||
 	{ echo "1..0 # SKIP unshare -Urn is refused here"; exit 0; }
 [ "${RTEST_T_NS-}" ] ||
 	exec env RTEST_T_NS=1 unshare -Urn --kill-child -f -- "$0" "$@"
-# shellcheck source=tests/tap.bash
 . "${0%/*}/tap.bash"
 ip link set lo up
 

@@ -1,9 +1,7 @@
 #!/usr/bin/env bash
 # A mistake in an experiment's file is an error with file and line, and nothing runs.
 
-# shellcheck source=tests/tap.bash
 . "${0%/*}/tap.bash"
-# shellcheck source=tests/experiments.bash
 . tests/experiments.bash
 
 # The one that is right; the cases change a line of it.

@@ -6,11 +6,8 @@
 if [ -z "${RTEST_T_NS-}" ] && unshare -Urn true 2>/dev/null; then
 	exec env RTEST_T_NS=1 unshare -Urn --kill-child -f -- "$0" "$@"
 fi
-# shellcheck source=tests/tap.bash
 . "${0%/*}/tap.bash"
-# shellcheck source=scripts/model/model
 . scripts/model/model
-# shellcheck source=scripts/lib/timers
 . scripts/lib/timers
 
 # --- what ss prints of a timer ---

@@ -4,9 +4,7 @@
 # Every case is an experiment of one arm and one control, whose steps do something
 # wrong; the lab must report it as unexpected, for the right reason.
 
-# shellcheck source=tests/tap.bash
 . "${0%/*}/tap.bash"
-# shellcheck source=tests/experiments.bash
 . tests/experiments.bash
 lab_works
 

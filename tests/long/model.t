@@ -2,9 +2,7 @@
 # A rule of the model that is turned around is found out: the lab reports the
 # experiment as unexpected.
 
-# shellcheck source=tests/tap.bash
 . "${0%/*}/../tap.bash"
-# shellcheck source=tests/experiments.bash
 . tests/experiments.bash
 lab_works
 

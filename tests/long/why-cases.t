@@ -39,6 +39,18 @@ first() {
 }
 stage() { { coproc { exec "$STAGE" "$@" 2>&1; }; } 2>/dev/null; staged=$COPROC_PID; read -r <&"${COPROC[0]}"; [ "$REPLY" = ready ] || echo "stage $*: $REPLY"; }
 addresses() { ip addr add 10.9.0.1/24 dev lo; ip addr add 10.9.0.2/24 dev lo; ip addr add 10.9.0.3/24 dev lo; }
+# full_range LO-HI [CLIENT-OPTIONS...]: ten connections to 10.9.0.2:8000 hold its ten
+# ports; 10.9.0.3:8000 listens.
+full_range() {
+	local ports=$1
+	shift
+	addresses
+	./server -n 0 -H 10.9.0.2 8000 </dev/null >/dev/null 2>&1 &
+	./server -n 0 -d 10.9.0.3 8000 </dev/null >/dev/null 2>&1 &
+	count_of LISTEN 8000 2
+	./client -H -n 10 "$@" 10.9.0.2 8000 >/dev/null &
+	count_of ESTAB "$ports" 10
+}
 set_sysctl() { echo "$2" >"/proc/sys/net/$1"; }
 END
 
@@ -108,9 +120,7 @@ says 'the first way out' "1\. Look for it where it is: in another pid namespace 
 says 'which is followed' 'users:.*"server"'
 
 act 'ports that bind() chose' ip_local_port_range='43000 43009' <<'END'
-addresses
-./server -n 0 -H 10.9.0.2 8000 </dev/null >/dev/null 2>&1 & ./server -n 0 -d 10.9.0.3 8000 </dev/null >/dev/null 2>&1 & count_of LISTEN 8000 2
-./client -l 10.9.0.1 -H -n 10 10.9.0.2 8000 >/dev/null & count_of ESTAB 43000-43009 10
+full_range 43000-43009 -l 10.9.0.1
 "$why" -q connect 10.9.0.3:8000; echo "exit $?"
 ask connect 10.9.0.3:8000
 ask connect --old port=bound 10.9.0.3:8000
@@ -132,9 +142,7 @@ said 'connect --no-port --old port=bound 10.9.0.1 10.9.0.3:8000' 'connect fails 
 said 'connect 10.9.0.3:8000' "$ok4"
 
 act 'a full range, and bind() to an address' ip_local_port_range='42000 42009' <<'END'
-addresses
-./server -n 0 -H 10.9.0.2 8000 </dev/null >/dev/null 2>&1 & ./server -n 0 -d 10.9.0.3 8000 </dev/null >/dev/null 2>&1 & count_of LISTEN 8000 2
-./client -H -n 10 10.9.0.2 8000 >/dev/null & count_of ESTAB 42000-42009 10
+full_range 42000-42009
 ask connect 10.9.0.1 10.9.0.3:8000
 first connect 10.9.0.1 10.9.0.3:8000
 ask connect --no-port --old port=kernel 10.9.0.1 10.9.0.3:8000
