@@ -15,9 +15,9 @@
  * c: the client's own, with connect()'s four-tuple.  The kernel decides before
  *    there is a SYN: __inet_check_established() asks tcp_twsk_unique(sk, tw,
  *    twp).  twp is NULL because the port was bound explicitly.  Then a
- * TIME-WAIT that has recorded a timestamp is taken over, whatever tcp_tw_reuse
- * is, and one without (tcp_timestamps=0) refuses: EADDRNOTAVAIL.  The article
- * saw the latter.
+ *    TIME-WAIT that has recorded a timestamp is taken over, whatever
+ *    tcp_tw_reuse is, and one without (tcp_timestamps=0) refuses:
+ *    EADDRNOTAVAIL.  The article saw the latter.
  *
  * To blame TIME-WAIT, and nothing else, the previous connection must have
  * ended at both ends before the next connect(): see close_in_order().

@@ -30,6 +30,8 @@ refused 'connect wants .*, not also' connect 127.0.0.1 127.0.0.1:80 127.0.0.1:81
 refused "'127.0.0.1' has no port" connect 127.0.0.1
 refused "'127.0.0.1' has no port" bind 127.0.0.1
 refused "'::1' has no port" bind ::1
+refused "':::80' has no port: ADDR:PORT is wanted, an IPv6 address in brackets, as \[::\]:80" bind :::80
+refused "'80' has no host: PEER:PORT is wanted" ports 80
 refused "'127.0.0.1:' has no port" connect 127.0.0.1:
 refused "'127.0.0.1:0' wants a port from 1 to 65535, not '0'" connect 127.0.0.1:0
 refused "'127.0.0.1:65536' wants a port from 0 to 65535" bind 127.0.0.1:65536
