@@ -140,10 +140,12 @@ else
 		until [ -e "$tmp/ready" ]; do sleep 0.02; done
 		printf '\003'
 		until [ -e "$tmp/over" ]; do sleep 0.02; done
-	} | { script -qec '"$why" -- bash "$tmp/waits"' /dev/null; echo "exit $?"; echo >"$tmp/over"; }
+	} | { script -qec 'stty -echo; "$why" -- bash "$tmp/waits"' /dev/null; echo "exit $?"; echo >"$tmp/over"; }
 	END
 	out=${out//$'\r'/}
-	says 'Ctrl-C goes to it' '^Cinterrupted
+	# Without echo: isig() of n_tty signals first and echoes ^C later, which may come
+	# behind the command's own word.
+	says 'Ctrl-C goes to it' 'interrupted
 exit 5'
 fi
 
