@@ -369,7 +369,8 @@ void conv_connected(struct talk *t, struct conv *c, int err)
 	}
 	t->connecting--;
 	c->phase = CONV_PAUSED;
-	TELL(t, "connected", .local = &c->local, .peer = &c->peer);
+	TELL(t, "connected", .local = &c->local, .peer = &c->peer,
+	     .socket = c->fd);
 	conv_begin(t, c);
 }
 

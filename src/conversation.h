@@ -105,6 +105,7 @@ struct facts {
 	const int64_t *bytes, *sent, *connections, *time_waits;
 	const char *data;
 	size_t data_len;
+	int socket; /* its options are told, in JSON */
 };
 
 /* events.c */

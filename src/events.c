@@ -5,6 +5,7 @@
  */
 #include "conversation.h"
 
+#include <netinet/tcp.h>
 #include <poll.h>
 
 /*
@@ -73,6 +74,27 @@ static void put_facts(FILE *s, const struct facts *f, bool json)
 	}
 }
 
+/*
+ * put_options - what the kernel says of the socket's conditions, in JSON:
+ * SO_REUSEADDR, SO_REUSEPORT, and whether both ends agreed on timestamps
+ */
+static void put_options(FILE *s, int fd, bool connected)
+{
+	struct tcp_info info = {0};
+	socklen_t len = sizeof(info);
+	int on = 0;
+
+	getsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, &(socklen_t){sizeof(on)});
+	fprintf(s, ",\"reuseaddr\":%d", !!on);
+	getsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, &(socklen_t){sizeof(on)});
+	fprintf(s, ",\"reuseport\":%d", !!on);
+	if (!connected)
+		return;
+	getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &len);
+	fprintf(s, ",\"timestamps\":%d",
+		!!(info.tcpi_options & TCPI_OPT_TIMESTAMPS));
+}
+
 /* tell_json - an event as a JSON line on stdout, in one write() */
 static void tell_json(const struct talk *t, const struct facts *f)
 {
@@ -84,6 +106,8 @@ static void tell_json(const struct talk *t, const struct facts *f)
 		die_errno("memory for a line");
 	fprintf(s, "{\"event\":\"%s\"", f->event);
 	put_facts(s, f, true);
+	if (f->socket)
+		put_options(s, f->socket, f->peer);
 	if (f->data) {
 		fprintf(s, ",\"data\":");
 		json_bytes(s, f->data, f->data_len < 256 ? f->data_len : 256);

@@ -88,7 +88,7 @@ bool talk_bind(struct talk *t, int fd, struct addr *local)
 		FAIL(t, "bind", errno, .local = local);
 		return false;
 	}
-	TELL(t, "bound", .local = local);
+	TELL(t, "bound", .local = local, .socket = fd);
 	return true;
 }
 
@@ -99,7 +99,7 @@ bool talk_listen(struct talk *t, int fd, int backlog, const struct addr *at)
 		FAIL(t, "listen", errno, .local = at);
 		return false;
 	}
-	TELL(t, "listening", .local = at);
+	TELL(t, "listening", .local = at, .socket = fd);
 	return true;
 }
 

@@ -1,5 +1,6 @@
 # json.awk - the lines of design.md, one for each experiment.
-# Input: evidence.tsv, arms.tsv, experiments.tsv; see record.awk.  Variable: kernel.
+# Input: compared.tsv, evidence.tsv, arms.tsv, experiments.tsv; see record.awk.
+# Variables: kernel; defaults, its sysctls as NAME=VALUE ...
 
 # text(s): as a JSON string.
 function text(s) {
@@ -21,6 +22,13 @@ function conditions(s,    n, i, pair, at, value, list) {
 	return "{" list "}"
 }
 
+FILENAME ~ /compared\.tsv$/ {
+	if ($1 == "quote")
+		quotes[$2] = quotes[$2] (quotes[$2] == "" ? "" : ",") "{\"source\":" text($3) \
+			",\"conditions\":" conditions($4) ",\"words\":" text($5) ",\"english\":" text($6) "}"
+	next
+}
+
 FILENAME ~ /evidence\.tsv$/ {
 	line = $0
 	sub(/^[^\t]*\t[^\t]*\t/, "", line)
@@ -35,7 +43,7 @@ FILENAME ~ /arms\.tsv$/ {
 		",\"conditions\":" conditions($F["conditions"]) \
 		",\"expected\":" text($F["expected"]) ",\"observed\":" text($F["observed"]) \
 		",\"ok\":" $F["ok"] ",\"why\":" text($F["why"]) \
-		",\"promised\":" text($F["promised"]) \
+		",\"promised\":" text($F["promised"]) ",\"call\":" text($F["call"]) \
 		",\"evidence\":[" evidence[name, $F["number"]] "]}"
 	next
 }
@@ -49,5 +57,7 @@ FILENAME ~ /arms\.tsv$/ {
 	printf ",\"verdict\":%s,\"condition\":%s,\"ok\":%s,\"seconds\":%s", \
 		text($E["verdict"]), text($E["condition"]), $E["ok"], $E["seconds"]
 	print ",\"kernel\":" text(kernel) ",\"outcome\":" text($E["outcome"]) \
+		",\"scope\":" conditions($E["article"]) ",\"defaults\":" conditions(defaults) \
+		",\"question\":" text($E["question"]) ",\"quotes\":[" quotes[$E["experiment"]] "]" \
 		",\"arms\":[" arms[$E["experiment"]] "]}"
 }

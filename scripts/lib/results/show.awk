@@ -1,7 +1,12 @@
 # show.awk - experiments for people: the claim, the verdict, every arm.  Arms that agree
 # are folded, unless all=1: the first with its evidence, the others by their names.
 # names: those that are shown, or nothing for all.
-# Input: evidence.tsv, arms.tsv, experiments.tsv; see record.awk.
+# Input: compared.tsv, evidence.tsv, arms.tsv, experiments.tsv; see record.awk.
+FILENAME ~ /compared\.tsv$/ {
+	if ($1 == "quote")
+		quotes[$2] = quotes[$2] $3 ($4 == "" ? "" : " (" $4 ")") ": " $5 "\n" ($6 == "" ? "" : "    " $6 "\n")
+	next
+}
 FILENAME ~ /evidence\.tsv$/ {
 	line = $0
 	sub(/^[^\t]*\t[^\t]*\t/, "", line)
@@ -31,5 +36,6 @@ names != "" && index(" " names " ", " " $E["experiment"] " ") == 0 { next }
 	printf "%s%s (%s; %s)\n%s\nverdict: %s%s (%s s)\n", (shown++ ? "\n" : ""), name, $E["group"], $E["sources"], \
 		$E["claim"], $E["verdict"], \
 		($E["condition"] == "" ? "" : ": " in_words($E["verdict"], $E["condition"])), $E["seconds"]
+	printf "%sas the article has it: %s\n", quotes[name], ($E["article"] == "" ? "" : $E["article"] ", ") "and this kernel's defaults"
 	for (i = 1; i <= arms[name]; i++) printf "%s%s", arm[name, i], also[name, i]
 }

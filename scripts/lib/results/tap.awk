@@ -8,6 +8,8 @@ FILENAME ~ /arms\.tsv$/ {
 	lines[name] = lines[name] sprintf("    %s %d - %s: %s%s\n", ($F["ok"] == "true" ? "ok" : "not ok"), \
 		++count[name], $F["name"], $F["observed"], \
 		($F["observed"] == "skipped" ? " # SKIP " $F["why"] : ""))
+	if ($F["control"] != 1 && $F["promised"] != "")
+		lines[name] = lines[name] "    # promised: " $F["promised"] "\n"
 	if ($F["ok"] != "true")
 		lines[name] = lines[name] sprintf("    # want: %s\n    # got:  %s (%s)\n", \
 			$F["expected"], $F["observed"], $F["why"])
@@ -18,7 +20,8 @@ FILENAME ~ /arms\.tsv$/ {
 	name = $E["experiment"]
 	condition = $E["condition"]
 	gsub(/#/, "\\#", condition)
-	printf "# Subtest: %s\n    1..%d\n", name, count[name]
+	printf "# Subtest: %s\n    1..%d\n    # scope: %s\n", name, count[name], \
+		$E["article"] ($E["article"] == "" ? "" : " ") "and the kernel's defaults"
 	printf "%s", lines[name]
 	printf "%s %d - %s: %s%s%s\n", ($E["ok"] == "true" ? "ok" : "not ok"), ++tests, name, \
 		$E["verdict"], (condition == "" || $E["verdict"] == "skipped" ? "" : ": " condition), \

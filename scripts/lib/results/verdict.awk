@@ -1,6 +1,7 @@
 # verdict.awk - computes the verdict of each experiment from its arms.
 #
-# Input: declared.tsv (what experiments declare), then arms.tsv; see record.awk.
+# Input: declared.tsv (what experiments declare), compared.tsv (which arm is compared
+# with which; see controls.awk), then arms.tsv; see record.awk.
 # Variable: defaults, this kernel's sysctls as NAME=VALUE ...
 # Output: experiments.tsv.
 #
@@ -16,6 +17,12 @@ FILENAME ~ /declared\.tsv$/ {
 	next
 }
 
+FILENAME ~ /compared\.tsv$/ {
+	if ($1 == "class") class[$2, $3] = $4
+	else if ($1 == "control") compared[$2, $3] = compared[$2, $3] " " $4
+	next
+}
+
 $F["experiment"] != experiment {
 	finish()
 	begin($F["experiment"])
@@ -24,23 +31,22 @@ $F["experiment"] != experiment {
 {
 	began[seen] = $F["began"]
 	ended[seen++] = $F["ended"]
+	number = $F["number"]
+	observed[number] = $F["observed"]
+	promised[number] = $F["promised"]
+	is_control[number] = $F["control"]
+	why_skipped[number] = $F["why"]
+	name_of_arm[number] = $F["conditions"]
 	if ($F["ok"] != "true") unexpected = 1
 	if ($F["observed"] == "skipped") {
 		if (reason == "") reason = $F["why"]
-		if ($F["control"] == 1 && no_control == "") no_control = $F["why"]
 		if ($F["control"] != 1 && $F["promised"] != "") {
 			would_agree[untested] = ($F["expected"] == $F["promised"])
 			untested_has[untested++] = $F["conditions"]
 		}
 		next
 	}
-	if ($F["control"] == 1) {
-		controls++
-		# A control that does not differ proves nothing.
-		if ($F["observed"] == outcome) unexpected = 1
-		next
-	}
-	if ($F["promised"] == "") next
+	if ($F["control"] == 1 || $F["promised"] == "") next
 	count($F["observed"] == $F["promised"] && $F["expected"] == $F["observed"], $F["conditions"])
 }
 
@@ -48,11 +54,38 @@ $F["experiment"] != experiment {
 function begin(name,    field) {
 	experiment = name
 	split(declared[name], field, "\t")
-	outcome = field[E["outcome"]]
 	article = field[E["article"]]
-	arms = agreeing = nkeys = terms = untested = seen = controls = unexpected = 0
-	reason = no_control = ""
+	arms = agreeing = nkeys = terms = untested = seen = unexpected = 0
+	reason = no_control = undecided = ""
 	forget(agrees); forget(value); forget(known); forget(keys)
+	forget(observed); forget(promised); forget(is_control); forget(name_of_arm)
+}
+
+# check_controls(): a control must come out otherwise than is promised for an arm that is
+# equal to it but for one condition; and of each class of arms, of one question and one
+# promise, one must have a control, or an arm of another promise, that does.  Leaves in
+# `undecided` what does not; in no_control why none of those that a class could be
+# compared with has run.
+function check_controls(    a, n, i, other, told, differs, was_skipped, alike, decides) {
+	for (a in observed) {
+		if (is_control[a] == 1 || !((experiment, a) in class) || observed[a] == "skipped") continue
+		told[class[experiment, a]] = a
+		n = split(compared[experiment, a], other, " ")
+		for (i = 1; i <= n; i++) {
+			if (!(other[i] in observed)) continue
+			if (observed[other[i]] == "skipped") was_skipped[class[experiment, a]] = why_skipped[other[i]]
+			else if (observed[other[i]] != promised[a]) differs[class[experiment, a]] = decides[other[i]] = 1
+			else if (is_control[other[i]] == 1) alike[other[i]] = a
+		}
+	}
+	for (i in alike)
+		if (!(i in decides))
+			undecided = "the control " name_of_arm[i] " came out as promised for " name_of_arm[alike[i]]
+	for (a in told) {
+		if (a in differs) continue
+		if (a in was_skipped) no_control = was_skipped[a]
+		else undecided = "no control differs from what is promised for " name_of_arm[told[a]]
+	}
 }
 
 # busy(): the seconds in which one of its arms was running, or more than one.
@@ -222,18 +255,22 @@ END { finish() }
 # finish(): prints the line of the experiment whose arms have all been read.
 function finish(    a, text) {
 	if (experiment == "") return
-	if (unexpected) verdict = "unexpected"
+	check_controls()
+	if (unexpected || undecided != "") {
+		verdict = "unexpected"
+		text = undecided
+	}
 	else if (arms == 0 && reason != "") {
 		verdict = "skipped"
 		text = reason
-	} else if (arms && !controls && no_control != "") {
+	} else if (arms && no_control != "") {
 		# The claim was put to the test, and this machine has nothing to
 		# compare it with.
 		verdict = "skipped"
 		text = "no control: " no_control
-	} else if (arms == 0 || !controls) {
+	} else if (arms == 0) {
 		verdict = "unexpected"
-		text = arms ? "no control: there is nothing to compare it with" : "the article promises nothing of any arm"
+		text = "the article promises nothing of any arm"
 	} else {
 		tested = arms
 		verdict = judge()
