@@ -176,14 +176,14 @@ own() {
 		# A test.
 		. "\${0%/*}/../lib/experiment"
 		group   close
-		sources SF
+		quote   SF "So it is."
 		claim   "A test." bound
 		article first=client
 		ports   80 1234
 		arm     first=client link=lo
 		control first=server link=lo
 		expect() {
-			if [ "\$first" = client ]; then rule $2 "so it is"; else rule listening "it differs"; fi
+			if [ "\$first" = client ]; then rule $2 "f: so it is"; else rule listening "f: it differs"; fi
 		}
 		steps() {
 			$3

@@ -17,7 +17,7 @@ lab_works() {
 whole() {
 	{
 		printf '%s\n' '#!/usr/bin/env bash' '# A test.' '. "${0%/*}/../lib/experiment"' \
-			'group close' 'sources SF'
+			'group close' 'quote SF "It connects."'
 		cat
 		printf 'trial "$@"\n'
 	} >"$tmp/experiments/$1"
@@ -31,10 +31,10 @@ experiment() {
 		cat <<-'END'
 			claim "a claim" connected
 			arm old=TIME-WAIT tcp_timestamps=1
-			control old=none tcp_timestamps=0
-			expect() { [ "$old" = none ] && rule EADDRNOTAVAIL "a rule" || rule connected "a rule"; }
+			control old=none tcp_timestamps=1
+			expect() { [ "$old" = none ] && rule EADDRNOTAVAIL "f: a rule" connect || rule connected "f: a rule"; }
 			steps() {
-				[ "$old" != none ] || { saw EADDRNOTAVAIL; return; }
+				[ "$old" != none ] || { saw EADDRNOTAVAIL connect; return; }
 		END
 		cat
 		echo '}'

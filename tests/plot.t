@@ -121,12 +121,12 @@ cat >"$tmp/drawn" <<END
 # Two points.
 . "$root/scripts/lib/experiment"
 group cost
-sources GF
+quote GF "So it is."
 claim "a claim" "1 s"
 plot "Title" "n" "time (s)" yscale=log
 arm size=1
 control size=2
-expect() { rule "\$size s" "a rule"; }
+expect() { rule "\$size s" "f: a rule"; }
 steps() { point "\$size" 1\$size series; saw "\$size s"; }
 trial "\$@"
 END

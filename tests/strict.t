@@ -7,17 +7,17 @@
 # The one that is right; the cases change a line of it.
 whole right <<'EOF'
 claim "a claim" connected
-condition colour red,green
+condition colour red,green "agree: its colour"
 article tcp_timestamps=0
 grid old=TIME-WAIT tcp_timestamps=0,1 colour=red
-control old=none tcp_timestamps=0
+control old=none tcp_timestamps=0 colour=red
 promise() { [ "$tcp_timestamps" = 0 ] || promised=; }
 expect() {
-	[ "$old" = TIME-WAIT ] || { rule EADDRNOTAVAIL "a rule"; return; }
+	[ "$old" = TIME-WAIT ] || { rule EADDRNOTAVAIL "f: a rule" connect; return; }
 	model bind first_state=none
-	rule connected "a rule"
+	rule connected "f: a rule"
 }
-steps() { saw "$expected"; }
+steps() { saw "$expected" "$fails_in"; }
 EOF
 right=$tmp/experiments/right
 
@@ -59,16 +59,38 @@ changed 'an argument of the model' "$(line 'model bind')" "bind has no argument 
 changed 'a rule of the model' "$(line 'model bind')" "there is no rule 'bnid'" 's/model bind/model bnid/'
 changed 'a word in expect' "$(line 'model bind')" "there is no word 'modle'" 's/model bind/modle bind/'
 changed 'a word in promise' "$(line ^promise)" "there is no word 'primise'" 's/^promise() {/& primise;/'
-changed 'an expectation that is not there' 1 'the model has no expectation for the arm old=TIME-WAIT tcp_timestamps=0 colour=red' '/^	rule connected/d; /model bind/d'
+changed 'an expectation that is not there' "$grid" 'the model has no expectation for the arm old=TIME-WAIT tcp_timestamps=0 colour=red' '/^	rule connected/d; /model bind/d'
 changed 'group of two words' "$(line ^group)" "group takes one word, not 'close bind'" 's/^group.*/group close bind/'
 changed 'claim without an outcome' "$claim" 'claim wants a sentence, and the outcome' 's/^claim.*/claim "a claim"/'
 changed 'waits without a number' "$control" 'waits wants seconds' 's/^control/waits long &/'
 changed 'ports without numbers' "$control" 'ports wants two numbers' 's/^control/ports a b; &/'
 changed 'two arms of the same conditions' "$((grid + 1))" 'an arm with these conditions is there already: old=TIME-WAIT tcp_timestamps=1 colour=red' '/^grid/a arm old=TIME-WAIT tcp_timestamps=1 colour=red'
-changed 'an arm and a control of the same conditions' "$((control + 1))" 'is there already' '/^control/a arm old=none tcp_timestamps=0'
+changed 'an arm and a control of the same conditions' "$((control + 1))" 'is there already' '/^control/a arm old=none tcp_timestamps=0 colour=red'
+
+# --- what proves nothing ---
+changed 'a control with two causes' "$control" 'the control old=none tcp_timestamps=0 link=link colour=red has more than one cause: it differs from every arm in' '/^control/s/colour/link=link colour/'
+changed 'a control with the conditions of an arm' "$control" 'the control colour=red tcp_timestamps=0 old=TIME-WAIT has the conditions of an arm: it controls nothing' 's/^control.*/control colour=red tcp_timestamps=0 old=TIME-WAIT/'
+changed 'a control of arms without a promise' "$control" 'has no arm: none of its question has a promise' 's/^promise.*/promise() { promised=; }/'
+changed 'a promise that nothing controls' "$((grid + 1))" 'the arm old=TIME-WAIT tcp_timestamps=0 colour=green link=link (promised: EPERM) has no control' \
+	-e '/^grid/a arm old=TIME-WAIT tcp_timestamps=0 colour=green link=link' -e 's/^promise.*/promise() { [ "$colour" != green ] || promised=EPERM; }/'
+changed 'a question that nothing controls' "$((grid + 2))" 'the arm old=TIME-WAIT tcp_timestamps=0 colour=green (promised: connected) has no control' \
+	-e '/^grid/a arm old=TIME-WAIT tcp_timestamps=0 colour=green' -e '/^article/i question colour'
+changed 'a promise of which no quote speaks' "$grid" 'the arm old=TIME-WAIT tcp_timestamps=0 colour=red has a promise, and no quote speaks of it' 's/^quote SF/& colour=green/'
+changed 'a condition that nothing shows' "$(line ^condition)" 'condition wants a name, its values, and what shows that it is in effect' '/^condition/s/ "agree.*//'
+changed 'a quote without words' "$(line ^quote)" 'quote wants a source' 's/^quote.*/quote SF colour=red/'
+changed 'a quote of arms that are not there' "$(line ^quote)" "colour is one of red,green, not 'blue'" 's/^quote.*/quote SF colour=blue "words"/'
+changed 'a rule that names no function' "$grid" 'names no kernel function: a rule' 's/"f: a rule"$/"a rule"/'
+changed 'a rule that does not say which call fails' "$control" 'does not say which call fails: f: a rule' 's/"f: a rule" connect/"f: a rule"/'
+# All that is wrong is told to whom asks for it, a line each.
+wrong=$tmp/experiments/wrong
+sed -e 's/"f: a rule" connect/"a rule"/' -e '/^condition/s/ "agree.*//' "$right" >"$wrong"
+run $lab list --check "$wrong"
+is 'list --check: exit code' 2 "$status"
+run $lab list --check "$right"
+is 'list --check of the right one' '0:1 experiments: nothing wrong:' "$status:$out:$err"
 
 # --- what is not there ---
-for word in group claim sources; do
+for word in group claim quote; do
 	changed "no $word" "$((end - 1))" "it has no $word" "/^$word/d"
 done
 changed 'no control' "$((end - 1))" 'it has no control' '/^control/d'

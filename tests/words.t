@@ -201,30 +201,30 @@ whole bad-control <<'EOF'
 claim "a claim" connected
 arm old=TIME-WAIT
 control old=none
-expect() { rule connected "a rule"; }
+expect() { rule connected "f: a rule"; }
 steps() { saw connected; }
 EOF
 whole skipped-control <<'EOF'
 claim "a claim" connected
 arm old=TIME-WAIT
 control old=none
-expect() { rule connected "a rule"; }
+expect() { rule connected "f: a rule"; }
 steps() { [ "$old" != none ] || skip "for no good"; saw connected; }
 EOF
 # An arm that this machine cannot run, and that would not be as the claim says.
 # shellcheck disable=SC2016 # text of an experiment
 untested='claim "a claim" connected
-condition look rows,log
+condition look rows,log "skip: no log"
 grid old=TIME-WAIT look=rows,log size=1,2
 control old=none look=rows size=1
 expect() {
-	if [ "$old" = none ]; then rule EADDRNOTAVAIL "a rule"
-	elif [ "$look" = log ]; then rule EADDRINUSE "a rule"
-	else rule connected "a rule"; fi
+	if [ "$old" = none ]; then rule EADDRNOTAVAIL "f: a rule" connect
+	elif [ "$look" = log ]; then rule EADDRINUSE "f: a rule" bind
+	else rule connected "f: a rule"; fi
 }
 steps() {
 	[ "$look" != log ] || skip "no log"
-	saw "$expected"
+	saw "$expected" "$fails_in"
 }'
 whole untested <<<"$untested"
 whole untested-same <<<"${untested/rule EADDRINUSE/rule connected}"
@@ -236,14 +236,14 @@ whole untested-beyond <<<"${untested/grid/article look=rows$'\n'grid}"
 # what the article promises is not kept where it is by chance.
 # shellcheck disable=SC2016 # text of an experiment
 open='claim "a claim" "5 ports"
-condition pick bind,connect
+condition pick bind,connect "saw: the ports"
 grid size=4,5,6 pick=bind
 arm size=5 pick=connect
 control size=1 pick=connect
 expect() {
-	rule "4 or 5 ports" "a rule"
-	[ "$size,$pick" != 5,connect ] || rule "5 ports" "a rule"
-	[ "$size" != 1 ] || rule "1 or more" "a rule"
+	rule "4 or 5 ports" "f: a rule"
+	[ "$size,$pick" != 5,connect ] || rule "5 ports" "f: a rule"
+	[ "$size" != 1 ] || rule "1 or more" "f: a rule"
 }
 steps() { if [ "$size" = 1 ]; then saw "1 or more"; else saw "$size ports"; fi; }'
 whole open <<<"$open"

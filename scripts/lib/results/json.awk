@@ -57,7 +57,7 @@ FILENAME ~ /arms\.tsv$/ {
 	printf ",\"verdict\":%s,\"condition\":%s,\"ok\":%s,\"seconds\":%s", \
 		text($E["verdict"]), text($E["condition"]), $E["ok"], $E["seconds"]
 	print ",\"kernel\":" text(kernel) ",\"outcome\":" text($E["outcome"]) \
+		",\"arms\":[" arms[$E["experiment"]] "]" \
 		",\"scope\":" conditions($E["article"]) ",\"defaults\":" conditions(defaults) \
-		",\"question\":" text($E["question"]) ",\"quotes\":[" quotes[$E["experiment"]] "]" \
-		",\"arms\":[" arms[$E["experiment"]] "]}"
+		",\"question\":" text($E["question"]) ",\"quotes\":[" quotes[$E["experiment"]] "]}"
 }
