@@ -89,3 +89,11 @@ marked_now() {
 		done
 }
 nothing_left() { [ -z "$(marked_now)" ]; }
+
+# declared_lines SCRIPTS FILE...: what the lab in that folder reads in the files, and
+# which arm is compared with which; or what is wrong with them.
+declared_lines() {
+	bash -c '. "$1/lib/experiment"
+		eval "$(sed -n "/^declared_in() {/,/^}/p" "$1/lab")"
+		declared_in "${@:2}" 2>&1 | awk -f "$1/lib/results/controls.awk"' - "$@"
+}

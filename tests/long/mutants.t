@@ -8,10 +8,7 @@ lab_works
 command -v jq >/dev/null || { echo '1..0 # SKIP jq is missing'; exit; }
 limit=900
 
-# of_lab: the declarations as the lab reads them, of the files in a copy of the scripts.
-read_all() { bash -c '. "$1/lib/experiment"; eval "$(sed -n "/^declared_in() {/,/^}/p" "$1/lab")"; declared_in "${@:2}" 2>&1 |
-	awk -f "$1/lib/results/controls.awk"' - "$@"; }
-read_all scripts scripts/experiments/* >"$tmp/declared"
+declared_lines scripts scripts/experiments/* >"$tmp/declared"
 is 'the declarations can be read' end "$(tail -n 1 "$tmp/declared")"
 
 # --- a control that is the treatment ---
@@ -21,7 +18,7 @@ controls=0 unseen=
 while IFS=$'\t' read -r file line conditions; do
 	copy=$tmp/scripts/experiments/${file##*/}
 	awk -v line="$line" -v conditions="$conditions" 'NR == line { sub(/control .*/, "control " conditions) } { print }' "$file" >"$copy"
-	said=$(read_all "$tmp/scripts" "$copy")
+	said=$(declared_lines "$tmp/scripts" "$copy")
 	controls=$((controls + 1))
 	[[ $said == *"$copy:"*" is there already"* || $said == *"it controls nothing"* ]] || unseen+="${file##*/}:$line "
 	cp "$file" "$copy"
@@ -40,7 +37,7 @@ unseen=
 for file in scripts/experiments/*; do
 	copy=$tmp/scripts/experiments/${file##*/}
 	sed 's/^\(claim .*\) [^ ]*$/\1 "7 mutants"/; s/^\(claim ".*"\) "[^"]*"$/\1 "7 mutants"/' "$file" >"$copy"
-	read_all "$tmp/scripts" "$copy" >"$tmp/now"
+	declared_lines "$tmp/scripts" "$copy" >"$tmp/now"
 	! tests/golden/hold --declared "$tmp/now" >/dev/null 2>&1 || unseen+="${file##*/} "
 	cp "$file" "$copy"
 done
@@ -67,8 +64,6 @@ survivors() {
 	((n)) || verdict 1 "$1: there are such arms"
 	is "$1: seen in each of $n arms" '' "$(jq -r "select($2) | select(.ok) | \"\(.e): \(.arm)\"" "$tmp/arms")"
 }
-if [ -n "${RTEST_BIN-}" ]; then :; fi
-
 mutant 'a sysctl that is never set' lib/hosts <<<'s/^		tcp_\* | ip_\*) sysctls+=.*/		nothing) ;;/'
 survivors 'a sysctl that is never set' \
 	'.defaults as $d | any(.conditions | to_entries[]; .key as $k | ($d | has($k)) and $d[$k] != .value)'
