@@ -1,5 +1,5 @@
 # findings.awk - docs/findings.md, or with table=1 the table of the README.
-# Input: EXPERIMENT/lesson, arms.tsv, experiments.tsv; see record.awk and rows.awk.
+# Input: EXPERIMENT/lesson, compared.tsv, arms.tsv, experiments.tsv; see record.awk and rows.awk.
 # Variables: kernel, table.
 
 FILENAME ~ /lesson$/ {
@@ -8,12 +8,19 @@ FILENAME ~ /lesson$/ {
 	lesson[name] = lesson[name] $0 "\n"
 	next
 }
+FILENAME ~ /compared\.tsv$/ {
+	if ($1 == "quote")
+		quotes[$2] = quotes[$2] ">\n> " $3 ": " ($6 == "" ? ($3 == "rtest" ? $5 : "\"" $5 "\"") : $5 " (\"" $6 "\")") "\n"
+	next
+}
 FILENAME ~ /arms\.tsv$/ { add_to_rows(); next }
 {
 	name_at[++n] = $E["experiment"]
 	group[n] = $E["group"]
 	sources[n] = $E["sources"]
 	claim[n] = $E["claim"]
+	scope[n] = $E["article"]
+	gsub(/ /, "`, `", scope[n])
 	verdict[n] = $E["verdict"]
 	condition[n] = in_words($E["verdict"], $E["condition"], "`", "`")
 }
@@ -53,8 +60,9 @@ function print_findings(    i, j, row) {
 	}
 	for (i = 1; i <= n; i++) {
 		if (group[i] != group[i - 1]) print "\n## " group[i]
-		print "\n### " name_at[i] "\n\n> " claim[i] " (" sources[i] ")\n"
-		print said(verdict[i], condition[i]) "\n"
+		print "\n### " name_at[i] "\n\n> " claim[i] "\n" quotes[name_at[i]]
+		print said(verdict[i], condition[i]) "  Scope: " (scope[i] == "" ? "" : "`" scope[i] "`, ") \
+			"this kernel's defaults.\n"
 		print lesson[name_at[i]]
 		print "| observed | arms | with | because |\n| --- | --- | --- | --- |"
 		for (j = 1; j <= rows[name_at[i]]; j++) {

@@ -15,6 +15,7 @@ BEGIN {
 	names["GF"] = "\342\200\234<span lang=zh>\345\245\275\346\234\213\345\217\213 TIME_WAIT</span>\342\200\235"
 	names["YK"] = "Yang\342\200\231s Kernel, on RFC 6455 and the server\342\200\231s TIME_WAIT"
 	names["LT"] = "\342\200\234<span lang=zh>Linux tcp timewait \347\233\270\345\244\204\344\271\213\351\201\223</span>\342\200\235"
+	names["rtest"] = "rtest: no article says it"
 	n_verdicts = split("holds holds-if does-not-hold skipped unexpected", verdicts, " ")
 	say["holds"] = "on this kernel, under the conditions that the article states or implies"
 	say["holds-if"] = "only under a condition, which is named"
@@ -206,6 +207,12 @@ FILENAME ~ /plot\.svg$/ {
 	next
 }
 
+FILENAME == "compared.tsv" {
+	if ($1 == "quote")
+		quotes[$2] = quotes[$2] "<p><q>" html($5) "</q>" ($6 == "" ? "" : " " html($6)) " <span class=dim>" html($3) "</span></p>"
+	next
+}
+
 FILENAME == "experiments.tsv" {
 	name_at[++experiments] = $E["experiment"]
 	group_of[experiments] = $E["group"]
@@ -349,7 +356,7 @@ function print_run(    i) {
 	for (i = 1; i <= n_verdicts; i++)
 		print "<dt>" badge(verdicts[i]) "<dd>" say[verdicts[i]]
 	print "<dt>arm<dd>the same steps under named conditions, in network namespaces of its own" \
-		"<dt>control<dd>an arm whose outcome must differ from what the claim promises</dl></section>"
+		"<dt>control<dd>an arm that differs from another in one condition, the cause, and must come out otherwise than is promised for that</dl></section>"
 }
 
 # source(letters): in full, as HTML.
@@ -370,7 +377,7 @@ function print_trial(t,    name, verdict, i, n, f, list) {
 	for (i = 1; i <= n; i++) list = list (i > 1 ? "; " : "") source(f[i])
 	print "<section class=trial id=\"" html(name) "\"><h3><a href=\"#" html(name) "\">" html(name) "</a> " \
 		badge(verdict) "</h3>"
-	print "<blockquote><p>" html(claim_of[t]) "</p><footer class=dim>" list "</footer></blockquote>"
+	print "<blockquote><p>" html(claim_of[t]) "</p>" quotes[name] "<footer class=dim>" list "</footer></blockquote>"
 	print "<p class=if><strong>" html(capital(words(verdict == "holds-if" ? "holds" : verdict))) \
 		"</strong>" (said[t] == "" ? "" : (verdict == "holds-if" ? ", " : ": ") said[t]) ".</p>"
 	print lesson[name] closing[name]
