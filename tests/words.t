@@ -32,10 +32,10 @@ experiment await-gone <<'EOF'
 	saw connected
 EOF
 
-experiment still-there <<'EOF'
+experiment not-any-more <<'EOF'
 	start server -A "$there" 44400
 	start client -A -b 44401 "$there" 44400
-	gone ESTAB "$client" "$server"
+	still TIME-WAIT "$client" "$server"
 	saw connected
 EOF
 
@@ -280,7 +280,7 @@ is "the others: exit code, nothing on stderr" 1: "$status:$err"
 judged "$out_dir" other-outcome unexpected ECONNREFUSED
 judged "$out_dir" await-state unexpected 'is in state ESTAB, not TIME-WAIT, after 3 s'
 judged "$out_dir" await-gone unexpected 'is in state ESTAB, not none'
-judged "$out_dir" still-there unexpected 'is still in ESTAB'
+judged "$out_dir" not-any-more unexpected 'is in state ESTAB, no longer in TIME-WAIT'
 judged "$out_dir" left unexpected '127.0.0.1:44401 127.0.0.1:44400 has left TIME-WAIT before the attempt'
 judged "$out_dir" not-counted unexpected 'ss showed 1 timewait socket with these ends, TcpExtTWRecycled counts 0'
 judged "$out_dir" never-settles unexpected 'still there after 3 s: here: '
