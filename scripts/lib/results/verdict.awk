@@ -68,7 +68,12 @@ function begin(name,    field) {
 # compared with has run.
 function check_controls(    a, n, i, other, told, differs, was_skipped, alike, decides) {
 	for (a in observed) {
-		if (is_control[a] == 1 || !((experiment, a) in class) || observed[a] == "skipped") continue
+		if (is_control[a] == 1 || !((experiment, a) in class)) continue
+		if (observed[a] == "skipped") {
+			# (The only one of its class, maybe, that could be compared.)
+			if ((experiment, a) in compared) was_skipped[class[experiment, a]] = why_skipped[a]
+			continue
+		}
 		told[class[experiment, a]] = a
 		n = split(compared[experiment, a], other, " ")
 		for (i = 1; i <= n; i++) {
