@@ -4,6 +4,7 @@
 . "${0%/*}/tap.bash"
 
 export RTEST_BIN=${RTEST_BIN:-$PWD} why=$PWD/scripts/why tmp
+export -f up
 # LeakSanitizer does not work in a program that is traced.
 export ASAN_OPTIONS=detect_leaks=0${ASAN_OPTIONS:+:$ASAN_OPTIONS}
 cd "$RTEST_BIN" || exit 1
@@ -13,11 +14,7 @@ chmod 755 "$tmp"
 # act NAME: runs the script on stdin in a sandbox.
 act() {
 	name=$1
-	{
-		# shellcheck disable=SC2016 # of the script
-		echo 'up() { until [[ $(./peek "$2") == *"$1 "* ]]; do sleep 0.02; done; }'
-		cat
-	} >"$tmp/act"
+	cat >"$tmp/act"
 	run "${why%/why}/sandbox" -- bash "$tmp/act"
 }
 says() { is "$name: $1" "$2" "$out"; }

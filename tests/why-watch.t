@@ -4,17 +4,16 @@
 . "${0%/*}/tap.bash"
 
 export RTEST_BIN=${RTEST_BIN:-$PWD} why=$PWD/scripts/why sandbox=$PWD/scripts/sandbox tmp
+export -f up
 # LeakSanitizer does not work in a program that is traced.
 export ASAN_OPTIONS=detect_leaks=0${ASAN_OPTIONS:+:$ASAN_OPTIONS}
 cd "$RTEST_BIN" || exit 1
-# shellcheck disable=SC2016 # of the scripts below
-up='until [[ $(./peek "$2") == *"$1 "* ]]; do sleep 0.02; done'
 
 # in_sandbox NAME: runs the script on stdin there.
 in_sandbox() {
 	name=$1
 	shift
-	{ echo "up() { $up; }"; cat; } >"$tmp/act"
+	cat >"$tmp/act"
 	run "$sandbox" "$@" -- bash "$tmp/act"
 	out=$(tr -s ' ' ' ' <<<"$out") err=$(tr -s ' ' ' ' <<<"$err")
 }
@@ -152,7 +151,7 @@ done
 in_sandbox 'what is not a program' <<'END'
 unshare -n sh -c './server -n 0 -d 127.0.0.1 8080 </dev/null & echo $! >"$tmp/elsewhere"; wait' &
 until [ -s "$tmp/elsewhere" ] && read -r pid <"$tmp/elsewhere" && [ "$(readlink /proc/$pid/exe)" = "$(readlink -f ./server)" ]; do sleep 0.02; done
-nsenter -t "$pid" -n bash -c 'until [[ $(./peek 8080) == LISTEN* ]]; do sleep 0.02; done'
+nsenter -t "$pid" -n bash -c 'up LISTEN 8080'
 "$why" -q -p "$pid"
 kill "$pid"
 END

@@ -6,17 +6,10 @@ on_one_cpu
 
 export RTEST_BIN=${RTEST_BIN:-$PWD} why=$PWD/scripts/why tmp STAGE=$tmp/stage
 ${CC:-cc} -std=gnu11 -I. -o "$STAGE" tests/long/stage.c src/words.c || exit 1
-# What the scripts below share: up STATE PORT waits for a socket, ask and try are why.
+export -f up
+# What the scripts below share.
 cat >"$tmp/words" <<'END'
 cd "$RTEST_BIN" || exit
-up() {
-	local i
-	for ((i = 0; i < 1500; i++)); do
-		[[ $(./peek "$2") == *"$1 "* ]] && return
-		sleep 0.02
-	done
-	echo "no $1 on $2"
-}
 # count_of STATE PORT N: until there are N of them.
 count_of() {
 	local i
