@@ -191,6 +191,17 @@ if command -v jq >/dev/null; then
 	ok 'JSON: jq reads it' jq -e . "$tmp/json"
 fi
 
+in_sandbox 'a wrapper' <<'END'
+sh -c 'sh -c "./server -n 0 -d 127.0.0.1 8080; :" & sleep 60; :' </dev/null & up LISTEN 8080
+"$why" -q -p $!
+"$why" -q -p $$
+kill $(jobs -p)
+END
+says 'its children are asked' '^sh, pid [0-9]+, has no TCP socket; its children have
+server, pid [0-9]+:
+bind\(\) to 127.0.0.1:8080 when it starts again: would succeed
+bash, pid'
+
 in_sandbox 'names' <<'END'
 "$why" -q connect localhost 1
 "$why" -q connect http://127.0.0.1/x
