@@ -5,6 +5,7 @@
 
 export RTEST_BIN=${RTEST_BIN:-$PWD} why=$PWD/scripts/why sandbox=$PWD/scripts/sandbox tmp
 export -f up
+limit=300 # a busy machine takes its time
 # LeakSanitizer does not work in a program that is traced.
 export ASAN_OPTIONS=detect_leaks=0${ASAN_OPTIONS:+:$ASAN_OPTIONS}
 cd "$RTEST_BIN" || exit 1
@@ -51,6 +52,19 @@ if [ "$(id -u)" = 0 ]; then
 	END
 	tells 'EACCES' 'failed with EACCES'
 	tells 'the way out' 'setcap cap_net_bind_service'
+	in_sandbox "python's web server, as an ordinary user" <<-'END'
+	as_user() { setpriv --reuid 65534 --clear-groups --inh-caps=-all "$@"; }
+	as_user python3 -c 'import http.server' 2>/dev/null || exit 9
+	as_user "$why" -- python3 -m http.server 80
+	echo "exit $?"
+	END
+	if [ "$status" = 9 ]; then
+		skip "$name" 'no python3 for that user'
+	else
+		tells 'the call' 'why: python3[^ ]*, pid [0-9]+: bind\(\) to 0.0.0.0:80 failed with EACCES \(Permission denied\); SO_REUSEADDR'
+		tells 'its own words' 'PermissionError: '
+		says 'its exit code' '^exit 1$'
+	fi
 	in_sandbox "another user's process" <<-'END'
 	./server -n 0 -d 0.0.0.0 8080 </dev/null & up LISTEN 8080
 	setpriv --reuid 65534 --clear-groups --inh-caps=-all "$why" -p $!
