@@ -224,8 +224,9 @@ void look_at(pid_t pid)
 		if (f)
 			fclose(f);
 		fprintf(stderr,
-			"why: %s, pid %d, is a 32-bit program: its calls are not watched\n",
-			name, (int)pid);
+			"why: %s, pid %d, is a 32-bit program: its calls are "
+			"not watched (why -p %d reads its sockets)\n",
+			name, (int)pid, (int)pid);
 	}
 	close(fd);
 }

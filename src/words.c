@@ -96,12 +96,14 @@ const char *who_forbids(pid_t pid)
 	else if (status_of(pid, "TracerPid:") > 0)
 		return " (it is traced already, by strace, a debugger or "
 		       "another why: leave one out)";
-	else if (scope == 3 || (scope && geteuid()))
-		snprintf(
-			text, sizeof(text),
-			" (kernel.yama.ptrace_scope=%ld: %s, ask why bind, why "
-			"connect)",
-			scope, scope == 3 ? "for nobody" : "be root, or");
+	else if (scope == 3)
+		return " (kernel.yama.ptrace_scope=3 forbids it to all, until "
+		       "the next boot: ask why bind, why connect)";
+	else if (scope && geteuid())
+		snprintf(text, sizeof(text),
+			 " (kernel.yama.ptrace_scope=%ld forbids it: be root, "
+			 "or ask why bind, why connect)",
+			 scope);
 	else if (status_of(getpid(), "Seccomp:") == 2)
 		return " (a seccomp filter, as of a container, forbids it: run "
 		       "it outside, or ask why bind, why connect)";

@@ -4,6 +4,7 @@
 on_one_cpu
 
 export RTEST_BIN=${RTEST_BIN:-$PWD}
+export -f up
 peek=$RTEST_BIN/peek
 
 # refused REGEX ARGUMENTS...: usage error: one line, exit 2, nothing on stdout.
@@ -44,26 +45,18 @@ like "stdout full: says so" '^peek: write to standard output: .*\[ENOSPC\]' "$er
 # --- what it shows ---
 cat >"$tmp/sockets" <<'END'
 cd "$RTEST_BIN" || exit
-until_shown() {
-	local i
-	for ((i = 0; i < 1000; i++)); do
-		[[ $(./peek "$2") == *"$1 "* ]] && return
-		sleep 0.02
-	done
-	echo "no $1 on $2"
-}
 ./server -A -n 0 -d 127.0.0.1 8080 </dev/null &
 server=$!
 ./server -T :: 8081 </dev/null &
 ./server -o -A -T 127.0.0.1 8082 </dev/null &
 bound=$!
-until_shown LISTEN 8080; until_shown LISTEN 8081; until_shown BOUND 8082
+up LISTEN 8080; up LISTEN 8081; up BOUND 8082
 ./client -c -b 1080 127.0.0.1 8080
-until_shown TIME-WAIT 1080
+up TIME-WAIT 1080
 ./client -H -b 1081 127.0.0.1 8080 >/dev/null &
-until_shown ESTAB 1081
+up ESTAB 1081
 # And the server has accepted it: its queue is empty again.
-until_shown 'LISTEN 0' 8080/0
+up 'LISTEN 0' 8080/0
 echo "server $server bound $bound"
 echo "== plain"
 ./peek 8080/0 8081/0 8082 1080
@@ -80,7 +73,7 @@ echo "== addresses"
 echo "== groups"
 for i in 1082 1083 1084; do
 	./client -c -b $i -l 127.0.0.3 127.0.0.1 8080
-	until_shown TIME-WAIT $i
+	up TIME-WAIT $i
 done
 ./peek -g -o 8080 127.0.0.3:1082/127.0.0.1:8080 1082-1084 | cut -d ' ' -f 1-3,6 | sort
 ./peek -g -o 8080 | grep ESTAB

@@ -107,6 +107,18 @@ until_true() {
 	done
 }
 
+# up STATE PORT: polls until there is such a socket, as peek shows it; says so after 30 s.
+# For the scripts that a test runs elsewhere: export -f up.
+up() {
+	local i
+	for ((i = 0; i < 1500; i++)); do
+		[[ $("${RTEST_BIN:-.}/peek" "$2") == *"$1 "* ]] && return
+		sleep 0.02
+	done
+	echo "no $1 on $2" >&2
+	return 1
+}
+
 # A minimal system has neither sysctl(8) nor pgrep(1).
 # set_sysctl NAME=VALUE...: of net.ipv4, in this network namespace.
 set_sysctl() {

@@ -4,6 +4,8 @@
 . "${0%/*}/tap.bash"
 
 export RTEST_BIN=${RTEST_BIN:-$PWD} why=$PWD/scripts/why tmp
+export -f up
+limit=300 # a busy machine takes its time
 # LeakSanitizer does not work in a program that is traced.
 export ASAN_OPTIONS=detect_leaks=0${ASAN_OPTIONS:+:$ASAN_OPTIONS}
 cd "$RTEST_BIN" || exit 1
@@ -13,11 +15,7 @@ chmod 755 "$tmp"
 # act NAME: runs the script on stdin in a sandbox.
 act() {
 	name=$1
-	{
-		# shellcheck disable=SC2016 # of the script
-		echo 'up() { until [[ $(./peek "$2") == *"$1 "* ]]; do sleep 0.02; done; }'
-		cat
-	} >"$tmp/act"
+	cat >"$tmp/act"
 	run "${why%/why}/sandbox" -- bash "$tmp/act"
 }
 says() { is "$name: $1" "$2" "$out"; }
@@ -150,12 +148,18 @@ exit 5'
 fi
 
 act 'ten thousand calls' <<'END'
+SECONDS=0
 "$why" -- ./client --bulk -n 5000 127.0.0.1 8888 >"$tmp/bulk"
 echo "exit $?"
+echo "$SECONDS" >"$tmp/took"
 END
 says 'all go through' 'exit 0'
-tells 'what slows it is said' 'why: ./client made 1[0-9]{4} calls of sockets, [0-9]+ a second; each was stopped twice to be watched, and that slowed it'
-lines 1
+if (($(<"$tmp/took") >= 5)); then
+	skip "$name: what slows it is said" 'from 2,000 calls a second on, and this machine is too slow for that'
+else
+	tells 'what slows it is said' 'why: ./client made 1[0-9]{4} calls of sockets, [0-9]+ a second; each was stopped twice to be watched, and that slowed it'
+	lines 1
+fi
 
 # Without libc, so that it can be linked where there is none for 32 bits.
 cat >"$tmp/small.c" <<'END'
@@ -164,7 +168,7 @@ END
 if ${CC:-cc} -m32 -nostdlib -static -fno-pie -no-pie -fno-stack-protector -o "$tmp/small" "$tmp/small.c" 2>/dev/null &&
 	{ "$tmp/small"; [ $? = 7 ]; } 2>/dev/null; then
 	run "$why" -- "$tmp/small"
-	like 'a 32-bit program: says so' '^why: small, pid [0-9]+, is a 32-bit program: its calls are not watched$' "$err"
+	like 'a 32-bit program: says so' '^why: small, pid [0-9]+, is a 32-bit program: its calls are not watched \(why -p [0-9]+ reads its sockets\)$' "$err"
 	is 'a 32-bit program: its exit code' 7 "$status"
 else
 	skip 'a 32-bit program' 'none can be made or run here'

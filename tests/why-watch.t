@@ -4,17 +4,17 @@
 . "${0%/*}/tap.bash"
 
 export RTEST_BIN=${RTEST_BIN:-$PWD} why=$PWD/scripts/why sandbox=$PWD/scripts/sandbox tmp
+export -f up
+limit=300 # a busy machine takes its time
 # LeakSanitizer does not work in a program that is traced.
 export ASAN_OPTIONS=detect_leaks=0${ASAN_OPTIONS:+:$ASAN_OPTIONS}
 cd "$RTEST_BIN" || exit 1
-# shellcheck disable=SC2016 # of the scripts below
-up='until [[ $(./peek "$2") == *"$1 "* ]]; do sleep 0.02; done'
 
 # in_sandbox NAME: runs the script on stdin there.
 in_sandbox() {
 	name=$1
 	shift
-	{ echo "up() { $up; }"; cat; } >"$tmp/act"
+	cat >"$tmp/act"
 	run "$sandbox" "$@" -- bash "$tmp/act"
 	out=$(tr -s ' ' ' ' <<<"$out") err=$(tr -s ' ' ' ' <<<"$err")
 }
@@ -52,6 +52,19 @@ if [ "$(id -u)" = 0 ]; then
 	END
 	tells 'EACCES' 'failed with EACCES'
 	tells 'the way out' 'setcap cap_net_bind_service'
+	in_sandbox "python's web server, as an ordinary user" <<-'END'
+	as_user() { setpriv --reuid 65534 --clear-groups --inh-caps=-all "$@"; }
+	as_user python3 -c 'import http.server' 2>/dev/null || exit 9
+	as_user "$why" -- python3 -m http.server 80
+	echo "exit $?"
+	END
+	if [ "$status" = 9 ]; then
+		skip "$name" 'no python3 for that user'
+	else
+		tells 'the call' 'why: python3[^ ]*, pid [0-9]+: bind\(\) to 0.0.0.0:80 failed with EACCES \(Permission denied\); SO_REUSEADDR'
+		tells 'its own words' 'PermissionError: '
+		says 'its exit code' '^exit 1$'
+	fi
 	in_sandbox "another user's process" <<-'END'
 	./server -n 0 -d 0.0.0.0 8080 </dev/null & up LISTEN 8080
 	setpriv --reuid 65534 --clear-groups --inh-caps=-all "$why" -p $!
@@ -152,7 +165,7 @@ done
 in_sandbox 'what is not a program' <<'END'
 unshare -n sh -c './server -n 0 -d 127.0.0.1 8080 </dev/null & echo $! >"$tmp/elsewhere"; wait' &
 until [ -s "$tmp/elsewhere" ] && read -r pid <"$tmp/elsewhere" && [ "$(readlink /proc/$pid/exe)" = "$(readlink -f ./server)" ]; do sleep 0.02; done
-nsenter -t "$pid" -n bash -c 'until [[ $(./peek 8080) == LISTEN* ]]; do sleep 0.02; done'
+nsenter -t "$pid" -n bash -c 'up LISTEN 8080'
 "$why" -q -p "$pid"
 kill "$pid"
 END
@@ -191,6 +204,17 @@ if command -v jq >/dev/null; then
 	grep '^{' <<<"$out" >"$tmp/json"
 	ok 'JSON: jq reads it' jq -e . "$tmp/json"
 fi
+
+in_sandbox 'a wrapper' <<'END'
+sh -c 'sh -c "./server -n 0 -d 127.0.0.1 8080; :" & sleep 60; :' </dev/null & up LISTEN 8080
+"$why" -q -p $!
+"$why" -q -p $$
+kill $(jobs -p)
+END
+says 'its children are asked' '^sh, pid [0-9]+, has no TCP socket; its children have
+server, pid [0-9]+:
+bind\(\) to 127.0.0.1:8080 when it starts again: would succeed
+bash, pid'
 
 in_sandbox 'names' <<'END'
 "$why" -q connect localhost 1

@@ -5,6 +5,7 @@
 on_one_cpu
 
 export RTEST_BIN=${RTEST_BIN:-$PWD}
+export -f up
 why=$PWD/scripts/why
 
 # --- options and bad input ---
@@ -109,7 +110,7 @@ cp -r scripts "$tmp/without"
 sed -i '/^export LC_ALL=C PATH=/d' "$tmp/without/why"
 cat >"$tmp/no-ss" <<'END'
 "$RTEST_BIN/server" -n 0 -d 127.0.0.1 8081 </dev/null &
-until [[ $("$RTEST_BIN/peek" 8081) == LISTEN* ]]; do sleep 0.02; done
+up LISTEN 8081
 PATH=$tmp/bin "$tmp/without/why" bind 127.0.0.1:8081
 kill $!
 END
@@ -127,15 +128,6 @@ ask() {
 	local said
 	said=$("$why" --try -q "$@" 2>&1)
 	printf '%s|%s|%s\n' "$*" "${said//$'\n'/|}" "$?"
-}
-# up STATE PORT: waits until there is such a socket.
-up() {
-	local i
-	for ((i = 0; i < 1000; i++)); do
-		[[ $(./peek "$2") == *"$1 "* ]] && return
-		sleep 0.02
-	done
-	echo "no $1 on $2"
 }
 ipv4=/proc/sys/net/ipv4
 set_sysctl() { echo "$2" >"$ipv4/$1"; }
@@ -285,14 +277,6 @@ END
 # --- a TIME-WAIT, in full ---
 cat >"$tmp/story" <<'END'
 cd "$RTEST_BIN" || exit
-up() {
-	local i
-	for ((i = 0; i < 1000; i++)); do
-		[[ $(./peek "$2") == *"$1 "* ]] && return
-		sleep 0.02
-	done
-	echo "no $1 on $2"
-}
 state() {
 	ss -HOtan | awk '{ print $1, $4, $5 }' | sort
 	grep -h ^TcpExt /proc/net/netstat | cut -d ' ' -f 1-80
@@ -405,15 +389,14 @@ like "all ports reserved: says so" '\(0 of 1 ports can be used, 1 are reserved\)
 # What the try has found out is explained.
 cat >"$tmp/settled" <<'END'
 cd "$RTEST_BIN" || exit
-until_shown() { until [[ $(./peek "$2") == *"$1 "* ]]; do sleep 0.02; done; }
 for port in 8888 8889; do
 	option=-A
 	((port == 8888)) || option=-v
 	./server -c $option -n 1 127.0.0.1 $port </dev/null >/dev/null 2>&1 &
-	until_shown LISTEN $port
+	up LISTEN $port
 	./client -d 127.0.0.1 $port >/dev/null
 	wait $!
-	until_shown TIME-WAIT $port
+	up TIME-WAIT $port
 	echo "== $option"
 	"$why" --try bind -A 127.0.0.1:$port
 	echo "exit $?"
@@ -423,7 +406,7 @@ echo "== odd"
 echo '40000 40006' >/proc/sys/net/ipv4/ip_local_port_range
 for port in 40001 40002 40003 40004 40005 40006; do
 	./server -o "$port" </dev/null >/dev/null 2>&1 &
-	until_shown BOUND $port
+	up BOUND $port
 done
 for ((i = 0; i < 12; i++)); do
 	said=$("$why" --try bind 127.0.0.1:0)
@@ -455,14 +438,13 @@ unlike "--try, and it had it not: nothing is open" 'if so, see below|depends' "$
 # A server that is killed leaves its connections on the port.
 cat >"$tmp/killed" <<'END'
 cd "$RTEST_BIN" || exit
-until_shown() { until [[ $(./peek "$2") == *"$1 "* ]]; do sleep 0.02; done; }
 ./server -n 0 -d -H 127.0.0.1 8888 </dev/null &
-until_shown LISTEN 8888
+up LISTEN 8888
 ./client -H -b 5001 127.0.0.1 8888 >/dev/null &
-until_shown ESTAB 8888
+up ESTAB 8888
 "$why" bind 127.0.0.1:8888
 kill -9 %1
-until_shown FIN-WAIT-2 8888
+up FIN-WAIT-2 8888
 "$why" bind 127.0.0.1:8888
 kill %2
 END
@@ -476,7 +458,7 @@ if [ "$(id -u)" = 0 ]; then
 	cat >"$tmp/stranger" <<-'END'
 	cd "$RTEST_BIN" || exit
 	./server -o -A 8084 </dev/null &
-	until [[ $(./peek 8084) == BOUND* ]]; do sleep 0.02; done
+	up BOUND 8084
 	chmod 755 "$tmp"
 	setpriv --reuid 65534 --regid 65534 --clear-groups -- "$why" bind -A 8084
 	setpriv --reuid 65534 --regid 65534 --clear-groups -- "$why" -q bind 127.0.0.1:80

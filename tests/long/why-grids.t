@@ -11,12 +11,24 @@ grids=(client-close listen-restart wildcard-vs-address client-rebind
 	bind-vs-state not-yet-closed two-sides reuseport other-destination
 	reopen-after-restart tw-reuse tw-reuse-inbound)
 scripts/lab run --why --format json "${grids[@]}" >"$tmp/grids" 2>"$tmp/.err" </dev/null
-is "grids: exit code" 0 $?
+code=$?
 is "grids: all of them" "${#grids[@]}" "$(wc -l <"$tmp/grids")"
-sed 's/{"arm":/\n&/g' "$tmp/grids" | grep '^{"arm":' >"$tmp/arms"
-is "grids: in no arm it was wrong" '' "$(grep '"ok":false' "$tmp/arms")"
-is "grids: it was asked in every arm" '' \
-	"$(grep -v '"observed":"skipped"' "$tmp/arms" | grep -vE '"why (bind|connect) [^"]*: (bind|connect) (would|fails)')"
+sed 's/{"arm":/\n&/g' "$tmp/grids" | grep '^{"arm":' >"$tmp/all"
+# To ask takes time, and some arms must be over within a second: where the machine is
+# so busy that it was too slow for one again and again, there is no answer to judge.
+grep '"why":"too slow, [0-9]* times' "$tmp/all" >"$tmp/slow"
+grep -v '"why":"too slow, [0-9]* times' "$tmp/all" >"$tmp/arms"
+[ ! -s "$tmp/slow" ] || skip "grids: $(wc -l <"$tmp/slow") arms" 'this machine is too slow for their conditions'
+wrong=$(grep '"ok":false' "$tmp/arms")
+unasked=$(grep -v '"observed":"skipped"' "$tmp/arms" |
+	grep -vE '"why (bind|connect) [^"]*: (bind|connect) (would|fails)')
+is "grids: exit code" "$([ -s "$tmp/slow" ] && echo 1 || echo 0)" "$code"
+is "grids: in no arm it was wrong" '' "$wrong"
+is "grids: it was asked in every arm" '' "$unasked"
+# Of the first of them, a line for each thing that the arm noted: on stderr, as prove
+# does not show the other notes.
+[ -z "$wrong$unasked" ] || note "$(printf '%s\n' "$wrong" "$unasked" | sed '/^$/d' | sort -u | head -n 3 |
+	sed 's/,"\(observed\|why\|evidence\)":/\n    \1: /g')" >&2
 arms=$(wc -l <"$tmp/arms")
 ((arms > 250))
 verdict $? "grids: these are many ($arms arms)"

@@ -5,6 +5,7 @@
 . "${0%/*}/../tap.bash"
 
 export RTEST_BIN=${RTEST_BIN:-$PWD} STAGE=$tmp/stage
+export -f up
 calls=${RTEST_MATRIX:-3000} seed=${RTEST_SEED:-1}
 ${CC:-cc} -std=gnu11 -I. -o "$STAGE" tests/long/stage.c src/words.c || exit 1
 # Each on one CPU, see on_one_cpu; a sample is not worth more than one.
