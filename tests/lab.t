@@ -56,7 +56,7 @@ ok "--out over an older run: one that fails leaves all, the report too" [ -s "$t
 run $lab run --out "$tmp/over" two-sides
 is "--out over an older run: exit code" 0 "$status"
 is "--out over an older run: nothing of that is left, but what is not the lab's" \
-	"INDEX about arms.tsv declared.tsv evidence.tsv experiments.tsv hello.1.pcap hello.json5 hello.x.pcap mine proxy.json report.html results.json two-sides" \
+	"INDEX about arms.tsv compared.tsv declared.tsv evidence.tsv experiments.tsv hello.1.pcap hello.json5 hello.x.pcap mine proxy.json report.html results.json two-sides" \
 	"$(cd "$tmp/over" && printf '%s\n' * | paste -sd' ')"
 run $lab show hello "$tmp/over"
 is "--out over an older run: what is shown is of this one" 1 "$status"
@@ -66,7 +66,7 @@ is "show DIR: what was not run is not there" \
 
 run $lab run --format tap two-sides
 is "tap: exit code" 0 "$status"
-like "tap: version and plan" $'^TAP version 1[34]\n1\\.\\.1\n# Subtest: two-sides\n    1\\.\\.6\n    ok 1 - ' "$out"
+like "tap: version and plan" $'^TAP version 1[34]\n1\\.\\.1\n# Subtest: two-sides\n    1\\.\\.6\n    # scope: [^\n]*\n    ok 1 - [^\n]*\n    # promised: ' "$out"
 like "tap: the test itself" $'\nok 1 - two-sides: ' "$out"
 ok "tap: prove reads it" prove -e cat "$tmp/.out"
 
