@@ -123,7 +123,7 @@ kernels: all ## run the lab on other kernels, and write what differs into the do
 	$(MAKE) -s kernels-table
 
 kernels-table:
-	scripts/lab compare --format md build/kernels/*/ >build/kernels.md || [ $$? = 1 ]
+	scripts/lab compare --format md $$(ls -vd build/kernels/*/) >build/kernels.md || [ $$? = 1 ]
 	sed -i -e '/^<!-- runs/,/^<!-- .runs/{/^<!--/!d}' -e '/^<!-- runs/r build/kernels.md' \
 		docs/kernels.md
 
