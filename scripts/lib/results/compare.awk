@@ -316,7 +316,7 @@ function print_page(    i, r, name, k, n, one, j, cells, html) {
 		}
 	}
 	print (html ? "<pre>" : "")
-	print_lacks("")
+	print_lacks(html ? "" : "- ")
 	if (html) print "</pre></html>"
 }
 
