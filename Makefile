@@ -116,6 +116,17 @@ findings: all ## write the verdicts of this kernel into the documents
 	sed -i -e '/^<!-- verdicts/,/^<!-- .verdicts/{/^<!--/!d}' \
 		-e '/^<!-- verdicts/r build/findings/table' README.md
 
+# Rewrites the part of docs/kernels.md that comes from runs.  KERNELFLAGS: as in
+# KERNELFLAGS='-k 5.10 -k 6.1 --quick'.
+kernels: all ## run the lab on other kernels, and write what differs into the documents
+	scripts/kernels run --out build/kernels $(KERNELFLAGS)
+	$(MAKE) -s kernels-table
+
+kernels-table:
+	scripts/lab compare --format md $$(ls -vd build/kernels/*/) >build/kernels.md || [ $$? = 1 ]
+	sed -i -e '/^<!-- runs/,/^<!-- .runs/{/^<!--/!d}' -e '/^<!-- runs/r build/kernels.md' \
+		docs/kernels.md
+
 # BENCHFLAGS: options and parts, as in BENCHFLAGS='--quick capture'.
 bench: all $(benches) ## measure the programs' own speed
 	RTEST_BIN='$(RTEST_BIN)' tests/bench/run $(BENCHFLAGS)
@@ -138,7 +149,7 @@ docdir ?= $(PREFIX)/share/doc/rtest
 private = $(libdir)/rtest
 # Links that stay right when the whole PREFIX is moved.
 link = $(patsubst $(PREFIX)/%,../%,$(private))
-commands = $(notdir $(wildcard scripts/lab scripts/sandbox scripts/why))
+commands = $(notdir $(wildcard scripts/lab scripts/sandbox scripts/why scripts/kernels))
 # peek and watch are for why alone.
 on_path = rtest $(addprefix rtest-,$(filter-out rtest peek watch,$(programs)) $(commands))
 pages = $(on_path:%=docs/man/%.1)
@@ -238,5 +249,5 @@ clean: ## remove what was built
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 12
 
-.PHONY: all always demo check check-long check-all lint sanitize sanitize-asan sanitize-tsan findings bench \
+.PHONY: all always demo check check-long check-all lint sanitize sanitize-asan sanitize-tsan findings kernels kernels-table bench \
 	fuzz install uninstall dist deb clean help

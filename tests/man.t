@@ -6,7 +6,7 @@
 
 pages=docs/man
 commands=(rtest)
-for path in server client wire forge scripts/lab scripts/sandbox scripts/why; do
+for path in server client wire forge scripts/lab scripts/sandbox scripts/why scripts/kernels; do
 	[ ! -x "$path" ] || commands+=("rtest-${path##*/}")
 done
 for name in "${commands[@]}"; do

@@ -69,6 +69,7 @@ _rtest() {
 	case $name:$previous in
 	lab:--format) words='term tap json' ;;
 	lab:--jobs | lab:--patience) return ;;
+	lab:compare) _rtest_paths -f && return ;;
 	lab:--out | lab:report) _rtest_paths -d && return ;;
 	wire:-w | wire:-r) _rtest_paths -f && return ;;
 	wire:*)
@@ -103,6 +104,12 @@ _rtest() {
 			return
 		fi
 		;;
+	kernels:--out) _rtest_paths -d && return ;;
+	kernels:-k) _rtest_paths -f && return ;;
+	kernels:*)
+		[[ $word == -* ]] && words=$(_rtest_options "${command[@]}")
+		((COMP_CWORD > first)) || words+=' list get run'
+		;;
 	why:*)
 		[[ $word == -* ]] && words=$(_rtest_options "${command[@]}")
 		((COMP_CWORD > first)) || words+=' connect bind ports'
@@ -112,5 +119,5 @@ _rtest() {
 	mapfile -t COMPREPLY < <(compgen -W "$words" -- "$word")
 }
 
-complete -F _rtest rtest rtest-{lab,sandbox,why,server,client,wire,forge} ./rtest
-complete -F _rtest {,./}scripts/{lab,sandbox,why} ./{server,client,wire,forge}
+complete -F _rtest rtest rtest-{lab,sandbox,why,kernels,server,client,wire,forge} ./rtest
+complete -F _rtest {,./}scripts/{lab,sandbox,why,kernels} ./{server,client,wire,forge}

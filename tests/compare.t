@@ -1,0 +1,70 @@
+#!/usr/bin/env bash
+# lab compare: what differs between runs, and what is no run.
+. "${0%/*}/tap.bash"
+lab=scripts/lab
+
+# line EXPERIMENT VERDICT OBSERVED WHY: as `lab run --format json` has it, of two arms.
+line() {
+	printf '{"experiment":"%s","group":"g","sources":["SF"],"claim":"A \\"claim\\" with a , and a {.","verdict":"%s","condition":"","ok":true,"seconds":1.0,"kernel":"%s","outcome":"x","arms":[' "$1" "$2" "$kernel"
+	printf '{"arm":"a=1","control":false,"conditions":{"a":1,"b":"x y"},"expected":"%s","observed":"%s","ok":true,"why":"%s","promised":"","evidence":["one \\"two\\" \\\\","three"]}' "$3" "$3" "$4"
+	printf ',{"arm":"control: a=0","control":true,"conditions":{"a":0},"expected":"RST","observed":"RST","ok":true,"why":"a rule","promised":"","evidence":[]}]}\n'
+}
+kernel=5.10.1
+{ line one holds connected 'f: since ever'; line two holds 'RST' 'g: | and <'; line gone holds ACK h; } >"$tmp/old"
+kernel=6.12.9
+{ line one holds connected 'f: since ever'; line two does-not-hold ACK 'g: since 6.10'; } >"$tmp/new"
+mkdir "$tmp/dir"
+cp "$tmp/new" "$tmp/dir/results.json"
+printf 'rtest\t0.0.1\n' >"$tmp/dir/about"
+cp -r "$tmp/dir" "$tmp/other"
+printf 'rtest\t0.0.2\n' >"$tmp/other/about"
+
+run $lab compare "$tmp/old" "$tmp/old"
+is 'a run and itself: 0' '0|0 of 3 experiments differ|' "$status|$out|$err"
+run $lab compare "$tmp/old" "$tmp/dir"
+is 'two that differ: exit code, nothing on stderr' '1|' "$status|$err"
+like 'the verdicts' $'5\\.10\\.1 +holds\n +6\\.12\\.9 +does not hold' "$out"
+like 'the arm, and both rules' $'- a=1 b=x y\n +5\\.10\\.1 +RST: g: . and <\n +6\\.12\\.9 +ACK: g: since 6\\.10' "$out"
+like 'what one of them lacks' 'Not in 6\.12\.9: gone' "$out"
+unlike 'what is the same is left out' 'since ever|control: a=0' "$out"
+like 'and counted' '1 of 3 experiments differ' "$out"
+run $lab compare "$tmp/new" "$tmp/dir"
+like 'of one kernel: the paths tell them apart' '0 of 2' "$out"
+run $lab compare "$tmp/dir" "$tmp/other"
+is 'other versions of rtest: a word' "0|lab: $tmp/other is of rtest 0.0.2, $tmp/dir of rtest 0.0.1: their rules may differ" "$status|$err"
+if command -v jq >/dev/null; then
+	run $lab compare --format json "$tmp/old" "$tmp/new"
+	is 'json: a line an experiment that differs' 'two holds does-not-hold RST ACK g: | and <' \
+		"$(jq -r '[.experiment, .runs[].verdict, .arms[0].runs[].observed, .arms[0].runs[0].why] | join(" ")' <<<"$out")"
+else
+	skip 'json' 'no jq here'
+fi
+run $lab compare --format=md "$tmp/old" "$tmp/new"
+like 'md: the matrix' $'\\| experiment \\| 5.10.1 \\| 6.12.9 \\|\n\\| --- \\| --- \\| --- \\|\n\\| one \\| holds \\| holds \\|\n\\| \\*\\*two\\*\\* \\| holds \\| does not hold \\|' "$out"
+like 'md: a bar is no border' 'g: \\\| and <' "$out"
+run $lab compare --format html "$tmp/old" "$tmp/new"
+like 'html: the matrix, and the difference' '<td>holds</td>.*<h2 id="two">.*g: \| and &lt;.*</html>' "$out"
+
+# refused REGEX ARGUMENT...: exit 2, one line on stderr, nothing else.
+refused() {
+	run $lab compare "${@:2}"
+	is "compare ${*:2}: exit 2, one line" '2||1' "$status|$out|$(grep -c '' "$tmp/.err")"
+	like "compare ${*:2}: says why" "^lab: .*$1" "$err"
+}
+mkdir "$tmp/empty"
+: >"$tmp/nothing"
+echo '{"a":1}' >"$tmp/json"
+head -c 200 "$tmp/old" >"$tmp/cut"
+cat "$tmp/old" "$tmp/old" >"$tmp/twice"
+refused 'two runs or more'
+refused 'two runs or more' "$tmp/old"
+refused 'no such file' "$tmp/old" "$tmp/none"
+refused 'no run of the lab' "$tmp/empty" "$tmp/old"
+refused 'no results' "$tmp/old" "$tmp/nothing"
+refused "line 1 is none of" "$tmp/old" "$tmp/json"
+refused "line 1 is none of" "$tmp/old" "$tmp/cut"
+refused "line 1 is none of" "$tmp/old" rtest.c
+refused 'has one twice' "$tmp/twice" "$tmp/old"
+refused 'format is' --format xml "$tmp/old" "$tmp/new"
+refused "no option '--x'" --x "$tmp/old" "$tmp/new"
+finish

@@ -1,0 +1,140 @@
+#!/usr/bin/env bash
+# kernels: bad input, and a machine that dies, hangs, lies or ends, played by a qemu of our
+# own; nothing is left of any.  A kernel is booted in tests/long only.
+. "${0%/*}/tap.bash"
+kernels=scripts/kernels
+export XDG_CACHE_HOME=$tmp/cache TMPDIR=$tmp/t
+mkdir "$tmp/t" "$tmp/bin" "$tmp/cache"
+[ "$(uname -m)" = x86_64 ] || { echo '1..0 # SKIP kernels is for x86_64'; exit 0; }
+
+# refused STATUS REGEX ARGUMENT...: exit STATUS, one line, nothing left.
+refused() {
+	run $kernels "${@:3}"
+	is "kernels ${*:3}: exit $1, one line, nothing left" "$1||1|" \
+		"$status|$out|$(grep -c '' "$tmp/.err")|$(ls -A "$tmp/t")"
+	like "kernels ${*:3}: says why" "^kernels: .*$2" "$err"
+}
+
+# kernel FILE [VERSION [FLAGS]]: the head of a bzImage.
+kernel() {
+	head -c 2048 /dev/zero >"$1"
+	poke() { printf '%b' "$2" | dd of="$file" bs=1 seek="$1" conv=notrunc status=none; }
+	local file=$1
+	poke $((0x1f1)) '\01'
+	poke 514 HdrS
+	poke $((0x20e)) '\00\01' # 0x100 behind 0x200
+	poke $((0x236)) "${3-\\01}"
+	poke $((0x300)) "${2-6.99.0-test (us) #1}"
+}
+
+# --- the command line ---
+refused 2 'what shall it do'
+refused 2 "unknown command 'boot'" boot
+refused 2 "list takes no argument, not 'x'" list x
+refused 2 'get wants a series' get
+for series in 6 6.1.2 linux x.y ../6.1; do refused 2 "'$series' is no series" get "$series"; done
+refused 2 '-k wants a value' run -k
+refused 2 '--limit wants a whole number' run --limit 0
+refused 2 "--cpus wants a whole number, not 'x'" run --cpus=x
+refused 1 'no kernel is here' list
+
+# --- what is booted, and by what ---
+cat >"$tmp/bin/qemu-system-x86_64" <<'END'
+#!/bin/bash
+# A machine that does what $QEMU says.
+echo "$$" >"$QEMU_PID"
+lines=()
+for word; do [[ $word != file:* ]] || lines+=("${word#file:}"); done
+case $QEMU in
+dies) echo 'Kernel panic - not syncing: No working init found.' >>"${lines[0]}" ;;
+refuses) echo 'qemu-system-x86_64: cannot set up guest memory: Cannot allocate memory' >&2; exit 1 ;;
+silent) ;;
+hangs) exec sleep 600 ;;
+cut | ends)
+	kept=$(mktemp -d)
+	mkdir "$kept/run"
+	echo "${CODE-0}" >"$kept/code"
+	echo the table >"$kept/stdout"
+	echo '{}' >"$kept/run/results.json"
+	printf 'results.json\tthe same as JSON\n' >"$kept/run/INDEX"
+	tar -czf "$kept.tgz" -C "$kept" .
+	if [ "$QEMU" = cut ]; then head -c 100 "$kept.tgz"; else cat "$kept.tgz"; fi >>"${lines[2]}"
+	printf '\r\033[K0:01  1 of 2 arms  x\r\033[Klab: a word\n' >>"${lines[1]}"
+	rm -r "$kept" "$kept.tgz"
+	echo booted >>"${lines[0]}"
+	;;
+esac
+END
+chmod +x "$tmp/bin/qemu-system-x86_64"
+# What it is given is not looked at.
+printf '#!/bin/sh\ncat >/dev/null\n' >"$tmp/bin/cpio"
+printf '#!/bin/sh\n' >"$tmp/bin/ldd"
+chmod +x "$tmp/bin/cpio" "$tmp/bin/ldd"
+PATH=$tmp/bin:$PATH
+export QEMU=ends QEMU_PID=$tmp/pid
+refused 2 "has an option '--fast'" run --fast
+refused 2 "'closed' is neither an experiment nor a group" run closed
+refused 2 'no such file' run "$tmp/none/x"
+k=$tmp/vmlinuz
+refused 1 "'6.x' is neither a series" run --out "$tmp/out" -k 6.x
+refused 1 'no such file' run --out "$tmp/out" -k "$tmp/none"
+refused 1 'not a file' run --out "$tmp/out" -k "$tmp/"
+refused 1 'not a Linux kernel' run --out "$tmp/out" -k rtest.c
+: >"$k"
+refused 1 'not a Linux kernel' run --out "$tmp/out" -k "$k"
+{ head -c 56 /dev/zero; printf 'ARMd'; head -c 2000 /dev/zero; } >"$k"
+refused 1 'another architecture' run --out "$tmp/out" -k "$k"
+kernel "$k" 6.99.0-test '\00'
+refused 1 'another architecture' run --out "$tmp/out" -k "$k"
+kernel "$k" no-version
+refused 1 '' run --out "$tmp/out" -k "$k"
+kernel "$k"
+truncate -s 900 "$k"
+refused 1 'end of the kernel is missing' run --out "$tmp/out" -k "$k"
+kernel "$k"
+refused 1 'cannot keep runs there' run --out "$k/x" -k "$k"
+QEMU=dies refused 1 '6.99.0-test: the guest died: no verdict from this run; its last words: Kernel panic' run --out "$tmp/out" -k "$k"
+QEMU=silent refused 1 'the guest died: .*serial console' run --out "$tmp/out" -k "$k"
+QEMU=refuses refused 1 'qemu: cannot set up guest memory' run --out "$tmp/out" -k "$k"
+QEMU="cut" refused 1 'the guest died' run --out "$tmp/out" -k "$k"
+QEMU=hangs refused 1 'not done in 2 s' run --out "$tmp/out" --limit 2 -k "$k"
+ok 'the guest that hung has ended' test ! -e "/proc/$(<"$tmp/pid")"
+is 'no run is kept of these' '' "$(ls -A "$tmp/out")"
+
+# --- a run ---
+run $kernels run --out "$tmp/out" -k "$k" --quick hello
+is 'a run: exit code, the table' '0|the table' "$status|$out"
+like "a run: the lab's words, not its progress" $'^lab: a word\nkernels: the run is kept in '"$tmp/out" "$err"
+is 'a run: kept' 'INDEX results.json ' "$(cd "$tmp/out/6.99.0-test" && printf '%s ' *)"
+CODE=1 run $kernels run --out "$tmp/out" -k "$k" hello
+is 'something unexpected: 1' 1 "$status"
+
+# --- signals ---
+# gone PID: neither the process nor a file of ours is left, after a moment.
+gone() {
+	local i
+	for ((i = 0; i < 300; i++)); do
+		[ ! -e "/proc/$1" ] && [ -z "$(ls -A "$tmp/t")" ] && return
+		sleep 0.1
+	done
+	ps -p "$1" >&2
+	ls -A "$tmp/t" >&2
+	return 1
+}
+for signal in INT TERM HUP KILL; do
+	rm -f "$tmp/pid"
+	# (A shell's job in the background ignores SIGINT.)
+	QEMU=hangs env --default-signal=INT setsid $kernels run --out "$tmp/out" -k "$k" hello >"$tmp/said" 2>&1 </dev/null &
+	pid=$!
+	for ((i = 0; i < 1200; i++)); do [ ! -s "$tmp/pid" ] || break; sleep 0.1; done
+	qemu=$(<"$tmp/pid")
+	kill -"$signal" "$pid"
+	wait "$pid" 2>/dev/null
+	status=$?
+	ok "SIG$signal: nothing is left" gone "$qemu"
+	case $signal in
+	INT) is "SIG$signal: exit code" 130 "$status" ;;
+	TERM | HUP) is "SIG$signal: exit code" 143 "$status" ;;
+	esac
+done
+finish
