@@ -71,6 +71,7 @@ changed 'an arm and a control of the same conditions' "$((control + 1))" 'is the
 changed 'a control with two causes' "$control" 'the control old=none tcp_timestamps=0 link=link colour=red has more than one cause: it differs from every arm in' '/^control/s/colour/link=link colour/'
 changed 'a control with the conditions of an arm' "$control" 'the control colour=red tcp_timestamps=0 old=TIME-WAIT has the conditions of an arm: it controls nothing' 's/^control.*/control colour=red tcp_timestamps=0 old=TIME-WAIT/'
 changed 'a control of arms without a promise' "$control" 'has no arm: none of its question has a promise' 's/^promise.*/promise() { promised=; }/'
+# shellcheck disable=SC2016 # text of an experiment
 changed 'a promise that nothing controls' "$((grid + 1))" 'the arm old=TIME-WAIT tcp_timestamps=0 colour=green link=link (promised: EPERM) has no control' \
 	-e '/^grid/a arm old=TIME-WAIT tcp_timestamps=0 colour=green link=link' -e 's/^promise.*/promise() { [ "$colour" != green ] || promised=EPERM; }/'
 changed 'a question that nothing controls' "$((grid + 2))" 'the arm old=TIME-WAIT tcp_timestamps=0 colour=green (promised: connected) has no control' \

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # What was changed in an experiment, or in the words that it is written in, so that it
 # proves less, is seen: in each experiment to which the change can be made.
+# shellcheck disable=SC2016 # texts of jq and of the lab
 
 . "${0%/*}/../tap.bash"
 . tests/experiments.bash
