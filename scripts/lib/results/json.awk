@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 # json.awk - the lines of design.md, one for each experiment.
 # Input: evidence.tsv, arms.tsv, experiments.tsv; see record.awk.  Variable: kernel.
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 # verdict.awk - computes the verdict of each experiment from its arms.
 #
 # Input: declared.tsv (what experiments declare), then arms.tsv; see record.awk.
