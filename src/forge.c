@@ -92,8 +92,7 @@ static void set_options(struct job *j)
  */
 static uint8_t *build_frame(struct job *j, size_t *len)
 {
-	uint8_t *frame = xcalloc(1, ETH_LEN + IP6_LEN + IP_MAX);
-	uint8_t *filler = xcalloc(1, IP_MAX);
+	static uint8_t frame[ETH_LEN + IP6_LEN + IP_MAX], filler[IP_MAX];
 	struct segment *s = &j->seg;
 
 	set_options(j);
@@ -110,7 +109,6 @@ static uint8_t *build_frame(struct job *j, size_t *len)
 			(size_t)TCP_LEN + s->opts_len + s->len);
 	/* The payload that is shown is the one that was built. */
 	s->data = frame + *len - s->len;
-	free(filler);
 	return frame;
 }
 
@@ -449,6 +447,5 @@ int main(int argc, char **argv)
 	}
 	if (answers.fd >= 0)
 		show_answers(&j, &answers, &unblocked);
-	free(frame);
 	return EXIT_DONE;
 }
