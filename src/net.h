@@ -187,6 +187,8 @@ static inline int64_t decimal_ns(const char *s, int64_t most)
 
 	for (; *p >= '0' && *p <= '9' && ns <= most; p++)
 		ns = ns * 10 + (*p - '0');
+	if (ns > most)
+		return -1;
 	ns *= unit;
 	if (p != s && *p == '.')
 		for (p++; *p >= '0' && *p <= '9'; p++)
