@@ -21,8 +21,8 @@ build_flags = -std=gnu11 $(WARNINGS) $(kernel_headers) $(CPPFLAGS) $(CFLAGS)
 programs = rtest server client wire forge peek watch
 # A program is linked from these, each a .c file.
 rtest_parts = rtest
-server_parts = server src/conversation src/hear src/events src/talk src/relay
-client_parts = client src/conversation src/hear src/events src/talk src/ends src/bulk src/room src/search src/ages
+server_parts = server src/conversation src/events src/talk src/relay
+client_parts = client src/conversation src/events src/talk src/ends src/bulk src/room src/search src/ages
 wire_parts = src/wire src/segment src/print src/filter src/capture src/pcap src/pcapng src/track src/arrival src/ladder src/text src/svg
 forge_parts = src/forge src/inject src/segment src/print src/filter src/capture
 peek_parts = src/peek src/sockdiag src/holders

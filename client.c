@@ -73,30 +73,11 @@ static void take_range(void *to, const char *text)
 	cl->range = high << 16 | low;
 }
 
-/* client_socket - a socket with all that is asked for; -1: refused */
-static int client_socket(struct client *cl)
-{
-	struct talk *t = &cl->talk;
-	int fd = talk_socket(t, cl->peer.sa.sa_family);
-
-	if (fd < 0)
-		return -1;
-	if ((!cl->no_port ||
-	     talk_setsockopt(
-		     t, fd, SOCKOPT(IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT), 1)) &&
-	    (!cl->range ||
-	     talk_setsockopt(t, fd, SOCKOPT(IPPROTO_IP, IP_LOCAL_PORT_RANGE),
-			     cl->range)))
-		return fd;
-	close(fd);
-	return -1;
-}
-
 /* start - begin the next connection; a failure is in the status */
 static void start(struct client *cl)
 {
 	struct talk *t = &cl->talk;
-	int fd = client_socket(cl);
+	int fd = talk_socket(t, cl->peer.sa.sa_family);
 	struct addr local = cl->local;
 	struct conv *c;
 
@@ -158,6 +139,7 @@ static int converse(struct client *cl)
 
 	talk_check(t);
 	set_local_end(cl);
+	t->range = cl->range;
 	talk_setup(t);
 	t->in_a_row = t->count != 1 && t->linger < 0;
 	while (!talk_stop && (more(cl) || t->open)) {
@@ -226,12 +208,12 @@ static const struct mode *parse(struct client *cl, int argc, char **argv)
 		TALK_OPTIONS(&cl->talk){'b', ARG_TEXT, .to = &cl->port},
 		{'p', ARG_TEXT, .to = &cl->port},
 		{'l', ARG_TEXT, .to = &cl->from},
-		{'N', ARG_SET, .to = &cl->no_port},
+		{'N', ARG_SET, .to = &cl->talk.no_port},
 		{'R', ARG_OTHER, .to = cl, .take = take_range},
 		{'i', ARG_SECONDS, .to = &cl->interval},
 		{'t', ARG_SECONDS, .to = &cl->talk.pause[CONV_T_CONNECT]},
-		{BULK, ARG_SET, .to = &cl->both_ends, .name = "bulk"},
-		{SEARCH, ARG_SET, .to = &cl->both_ends, .name = "search"},
+		{BULK, ARG_GIVEN, .name = "bulk"},
+		{SEARCH, ARG_GIVEN, .name = "search"},
 		{AGES, ARG_TEXT, .to = &cl->ages, .name = "ages"},
 		{0},
 	};

@@ -131,10 +131,8 @@ static void summary(const struct rtest *t)
 /* --- a connection that failed ------------------------------------------- */
 
 /*
- * report_state - print on stderr the state of the socket @local -> @remote
- * @what: "old socket", or "socket"
- * @must: print also that there is none, so no TIME-WAIT either
- *
+ * report_state - print the state of the socket @local -> @remote on stderr
+ * @what: "old socket", or "socket"; @must: print also that there is none
  * Returns the state's name, or NULL.
  */
 static const char *report_state(const char *what, const struct addr *local,
@@ -157,10 +155,9 @@ static const char *report_state(const char *what, const struct addr *local,
 }
 
 /*
- * failed - report a connection that failed with @err, and the state of its
- * sockets, or of those of the connection before it; returns false
- * @call: bind, which has its error line already; connect; or close, for one
- *	  that did not end in order and in time
+ * failed - report a connection that failed with @err, and its sockets' states
+ * @call: bind, which has its error line already; connect, of which the sockets
+ *	  before count; or close, for one that did not end in time
  */
 static bool failed(const struct rtest *t, const char *call, int err)
 {
@@ -193,10 +190,9 @@ static bool failed(const struct rtest *t, const char *call, int err)
 /* --- both ends ---------------------------------------------------------- */
 
 /*
- * bound_socket - a TCP socket with SO_REUSEADDR, bound to @a
+ * bound_socket - a TCP socket bound to @a; -1, with errno, after an error line
  *
- * Both ends set the option: connect() is on trial, and bind() must not refuse.
- * Returns -1, with errno, after an error line.
+ * With SO_REUSEADDR: connect() is on trial, and bind() must not refuse.
  */
 static int bound_socket(const struct addr *a)
 {
@@ -216,11 +212,7 @@ static int bound_socket(const struct addr *a)
 	return -1;
 }
 
-/*
- * read_fin - wait for the peer's FIN; neither end ever writes
- *
- * Returns 0 or an errno value; ETIMEDOUT after the socket's timeout.
- */
+/* read_fin - wait for the peer's FIN; 0, or an errno value */
 static int read_fin(int fd)
 {
 	char byte;
@@ -237,8 +229,8 @@ static int read_fin(int fd)
 /*
  * serve - the server's half of every connection; the thread's main function
  *
- * Connections from other addresses than the client's are closed.  The socket
- * of a connection is left open: the client asks for its state, and closes it.
+ * Strangers are sent away.  The client asks the socket for its state and
+ * closes it.
  */
 static void *serve(void *arg)
 {
@@ -294,10 +286,8 @@ static void start_server(struct rtest *t)
 /* --- the client --------------------------------------------------------- */
 
 /*
- * connect_to - connect(); it and later reads give up after WAIT_S
- *
- * SIGCONT interrupts it: a second call goes on.  EINPROGRESS: SO_SNDTIMEO is
- * over (__inet_stream_connect()).  Returns 0 or an errno value.
+ * connect_to - connect(); it and later reads give up after WAIT_S (SO_SNDTIMEO:
+ * EINPROGRESS, __inet_stream_connect()); returns 0 or an errno value
  */
 static int connect_to(int fd, const struct addr *peer)
 {
@@ -351,10 +341,7 @@ static int close_in_order(const struct rtest *t, int fd)
 	return err;
 }
 
-/*
- * run_connection - one connection, from socket() to its end at both sides;
- * false after an error line
- */
+/* run_connection - from socket() to the end at both sides; false: it failed */
 static bool run_connection(struct rtest *t)
 {
 	int err, fd = bound_socket(&t->client);
@@ -377,12 +364,7 @@ static bool run_connection(struct rtest *t)
 	return true;
 }
 
-/*
- * stopped - wait for the interval; a signal ends it
- *
- * Both signals are blocked, so that none is missed and none interrupts a call.
- * Returns whether one came.
- */
+/* stopped - wait for the interval; true: SIGINT or SIGTERM has ended it */
 static bool stopped(const struct rtest *t)
 {
 	const struct timespec interval = timespec_of(t->interval);
@@ -390,10 +372,7 @@ static bool stopped(const struct rtest *t)
 	return sigtimedwait(&t->stop, NULL, &interval) > 0;
 }
 
-/*
- * run_client - connection after connection, until the count is reached, one
- * fails, or a signal has come; a connection in hand is always finished
- */
+/* run_client - connect until the count, a failure or a signal ends it */
 static void run_client(struct rtest *t)
 {
 	t->start = now_ns();
@@ -413,11 +392,8 @@ static void run_client(struct rtest *t)
 }
 
 /*
- * explain - where "rtest PORT c" has passed: why, and the command that shows
- * the article's outcome
- *
- * Not where no connect() can have met a TIME-WAIT of the client, which lives
- * for 60 s (TCP_TIMEWAIT_LEN).
+ * explain - after "rtest PORT c" has passed: why, and the command that shows
+ * the article's outcome; not after pauses that outlive TIME-WAIT, 60 s
  */
 static void explain(const struct rtest *t)
 {

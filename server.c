@@ -140,10 +140,8 @@ static bool open_listener(struct server *s)
 }
 
 /*
- * arm - have epoll wait for the listener while a connection could be accepted
- *
- * Not before -O is over, not after -n, and not while no descriptor is free:
- * a listener that polls ready and cannot be accepted from would spin.
+ * arm - have epoll wait for the listener while a connection can be accepted:
+ * not before -O is over, nor after -n, nor without a free descriptor
  */
 static void arm(struct server *s)
 {

@@ -59,10 +59,8 @@ static void await_fin(int fd)
 }
 
 /*
- * leave_time_wait - one connection, closed by the client first
- *
- * Its end is in TIME-WAIT when its read() returns: tcp_fin() enters that state
- * and then wakes the reader.
+ * leave_time_wait - one connection, closed by the client first; it is in
+ * TIME-WAIT when its read() returns: tcp_fin() wakes the reader after that
  */
 static void leave_time_wait(const struct client *cl, int listener,
 			    struct aged *a)
@@ -84,10 +82,8 @@ static void leave_time_wait(const struct client *cl, int listener,
 }
 
 /*
- * try_again - connect() to where the TIME-WAIT is, at its age, and tell
- *
- * The kernel looked at an age between from and to.  A connection that was made
- * stays open until the program ends.
+ * try_again - connect() to where the TIME-WAIT is, at its age, and tell; the
+ * kernel looked between from and to.  A connection stays open until the end.
  */
 static void try_again(const struct client *cl, int listener,
 		      const struct aged *a)
@@ -127,10 +123,7 @@ static int by_time(const void *x, const void *y)
 	return due < other ? -1 : due > other;
 }
 
-/*
- * ages - make all TIME-WAITs, then try each once, at its age; returns the exit
- * code
- */
+/* ages - make all TIME-WAITs, try each at its age; returns the exit code */
 int ages(struct client *cl)
 {
 	static struct aged aged[AGES_MAX];

@@ -76,10 +76,8 @@ static enum arrival judge_data(const struct segment *s, const struct segment *t,
 }
 
 /*
- * judge - the arrival of @s, by the later segment @t
- * @same: both are of one side
- * @rx: the end that @s goes to, as it was when @s was sent
- * @doubt: an earlier judgement of @s was DOUBTFUL
+ * judge - the arrival of @s at @rx, as it was then, by the later segment @t
+ * @same: both are of one side; @doubt: a judgement before was DOUBTFUL
  */
 enum arrival judge(const struct segment *s, const struct segment *t, bool same,
 		   const struct end *rx, bool doubt)

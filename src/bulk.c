@@ -41,10 +41,8 @@ static void set_ports(struct bulk *b)
 }
 
 /*
- * set_addresses - of -l, else 127.0.0.0/8 towards 127.*, else the server's own
- *
- * Of a prefix the first address and the last are left out: the last is a
- * broadcast address.
+ * set_addresses - of -l, else 127.0.0.0/8 towards 127.*, else the server's own;
+ * a prefix without its first address and its last, the broadcast address
  */
 static void set_addresses(struct bulk *b)
 {
@@ -85,10 +83,7 @@ static void set_addresses(struct bulk *b)
 	}
 }
 
-/*
- * local_end - the local address and port of the connection number @i: all ports
- * of an address, then those of the next
- */
+/* local_end - of connection @i: all ports of an address, then the next one */
 static const struct addr *local_end(struct bulk *b, int64_t i)
 {
 	struct addr *a = &b->cl->local;
@@ -118,11 +113,10 @@ static void check_count(const struct bulk *b)
 }
 
 /*
- * wait_for - wait until @fd can be read, or @other (-1: none) has an error
- * @until: the deadline by now_ns(); -1: none
+ * wait_for - wait until @fd can be read, or @other (-1: none) has an error; 0,
+ * EINTR after SIGINT or SIGTERM, ETIMEDOUT at @until by now_ns() (-1: never)
  *
  * Rare: on loopback a segment has arrived when the call that sent it is over.
- * Returns 0 or an errno value: EINTR after SIGINT or SIGTERM, ETIMEDOUT.
  */
 static int wait_for(const struct bulk *b, int fd, int other, int64_t until)
 {
@@ -141,10 +135,8 @@ static int wait_for(const struct bulk *b, int fd, int other, int64_t until)
 }
 
 /*
- * accept_from - the server's end of the connection that @fd has begun; -1
- * after the error line, or on a signal
- *
- * Connections from other addresses are closed.
+ * accept_from - the server's end of the connection that @fd has begun; -1 after
+ * the error line, or on a signal; strangers are sent away
  */
 static int accept_from(struct bulk *b, int fd, const struct addr *local)
 {
@@ -184,11 +176,9 @@ static int accept_from(struct bulk *b, int fd, const struct addr *local)
 }
 
 /*
- * close_other - close the end that closes second, once the FIN is there
- * @until: the deadline by now_ns(); -1: WAIT_NS from now
- *
- * Two FINs that cross would leave CLOSING, and a TIME-WAIT, at both ends
- * (RFC 9293, 3.6).  Returns 0 or an errno value.
+ * close_other - close the end that closes second, once the FIN is there: two
+ * that cross would leave a TIME-WAIT at both ends (RFC 9293, 3.6)
+ * @until: the deadline by now_ns(); -1: WAIT_NS from now.  0 or an errno value.
  */
 static int close_other(const struct bulk *b, int fd, int64_t until)
 {
@@ -330,18 +320,6 @@ static void report_stopped(const struct bulk *b)
 	b->cl->talk.status = EXIT_REFUSED;
 }
 
-/* listen_first - the server's end; on failure one line, exit 1 */
-static void listen_first(struct bulk *b)
-{
-	struct talk *t = &b->cl->talk;
-	struct addr local = b->cl->peer;
-
-	b->listener = talk_socket(t, local.sa.sa_family);
-	if (b->listener < 0 || !talk_bind(t, b->listener, &local) ||
-	    !talk_listen(t, b->listener, SOMAXCONN, &local))
-		exit(EXIT_REFUSED);
-}
-
 /* let_go - close the held ends: all that close first, then all others */
 static void let_go(struct bulk *b)
 {
@@ -360,20 +338,21 @@ int bulk(struct client *cl)
 {
 	struct bulk b = {.cl = cl, .tty = isatty(STDERR_FILENO)};
 	struct talk *t = &cl->talk;
+	struct addr at = cl->peer;
 
 	if (t->hold && !t->count)
 		die_usage("--bulk -H wants to know how many: -n");
 	set_addresses(&b);
 	set_ports(&b);
 	talk_setup(t);
-	listen_first(&b);
+	b.listener = talk_socket(t, at.sa.sa_family);
+	if (b.listener < 0 || !talk_bind(t, b.listener, &at) ||
+	    !talk_listen(t, b.listener, SOMAXCONN, &at))
+		return EXIT_REFUSED;
 	if (t->count)
 		check_count(&b);
-	if (t->hold) {
-		b.fds = calloc((size_t)t->count * 2, sizeof(*b.fds));
-		if (!b.fds)
-			die_errno("memory for the descriptors");
-	}
+	if (t->hold)
+		b.fds = xcalloc((size_t)t->count, 2 * sizeof(*b.fds));
 	/* From two CPUs' queues segments would overtake one another. */
 	stay_on_cpu();
 	b.start = now_ns();

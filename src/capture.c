@@ -30,10 +30,8 @@ static void on_signal(int sig)
 }
 
 /*
- * catch_signals - SIGINT, SIGTERM and SIGHUP reach the program only inside
- * ppoll(), so none can slip in between a check and the wait; a write to a pipe
- * without a reader fails
- * @unblocked: set to the mask for ppoll()
+ * catch_signals - SIGINT, SIGTERM and SIGHUP come only inside ppoll(), with the
+ * mask @unblocked: none slips in between a check and the wait.  No SIGPIPE.
  */
 void catch_signals(sigset_t *unblocked)
 {
@@ -55,11 +53,7 @@ void catch_signals(sigset_t *unblocked)
 	signal(SIGPIPE, SIG_IGN);
 }
 
-/*
- * need_socket - a packet or raw socket, as @what says
- *
- * Without the right to one the program ends with one line.
- */
+/* need_socket - a @what (packet, raw) socket, or exit 1 */
 int need_socket(int family, int type, int protocol, const char *what)
 {
 	int fd = socket(family, type | SOCK_CLOEXEC, protocol);
@@ -102,13 +96,11 @@ int interface_of(int fd, const char *name, int *type, uint8_t mac[6])
 }
 
 /*
- * map_ring - ask for a ring of @bytes, and map it
- * @snaplen: so many bytes of a packet are wanted, at most
+ * map_ring - ask for a ring of @bytes, for packets of @snaplen at most
  *
- * A block is handed over after @retire_ms, though there be one packet in it.
- * So it is not only bytes that fill a ring: on a busy machine it is full when
- * we have not run for that time, once for each block.  Hence 64 blocks, if a
- * block holds 16 packets then, and eight at least.
+ * A block is handed over after @retire_ms, though there be one packet in it: on
+ * a busy machine a ring is full when we have not run for that time, once for
+ * each block.  Hence 64, if one holds 16 packets then, and eight at least.
  */
 static void map_ring(struct capture *c, size_t bytes, uint32_t snaplen,
 		     unsigned int retire_ms)
@@ -142,11 +134,8 @@ static void map_ring(struct capture *c, size_t bytes, uint32_t snaplen,
 }
 
 /*
- * capture_open - capture on @c->ifname from the moment that this returns, or
- * end the program
- * @bytes: size of the ring
- * @snaplen: so much of each packet
- * @retire_ms: a packet waits in the ring for twice that at most
+ * capture_open - capture on @c->ifname from now on, or exit 1: @snaplen bytes
+ * of each packet into a ring of @bytes, for twice @retire_ms there at most
  */
 void capture_open(struct capture *c, const struct filter *f, size_t bytes,
 		  uint32_t snaplen, unsigned int retire_ms)
@@ -183,9 +172,7 @@ void capture_open(struct capture *c, const struct filter *f, size_t bytes,
 
 /*
  * capture_take - hand over the packets of the blocks that are ready, one round
- * of the ring at most; @more: set to false when @take has enough
- *
- * Returns how many packets that were.
+ * of the ring at most; returns how many; @more: false when @take has enough
  */
 static uint64_t capture_take(struct capture *c, take_fn *take, void *to,
 			     bool *more)
@@ -245,11 +232,8 @@ void capture_stats(struct capture *c)
 }
 
 /*
- * capture_drain - take the packets that the kernel had taken in when the
- * capture was told to stop, those in a block that is not handed over yet
- * included
- *
- * Returns false when the ring does not give all within 20 s.
+ * capture_drain - take the packets of before the end, those in a block that is
+ * not handed over yet included; false when the ring keeps some for 20 s
  */
 static bool capture_drain(struct capture *c, take_fn *take, void *to)
 {
@@ -276,11 +260,8 @@ static bool capture_drain(struct capture *c, take_fn *take, void *to)
 }
 
 /*
- * capture_gone - whether the interface is gone for good, or down and not
- * waited for
- *
- * The kernel reports an interface that goes down, but not its end after that
- * (packet_notifier()).  So this must be asked again while c->down.
+ * capture_gone - whether the interface is gone, or down and not waited for; ask
+ * again while c->down: its end after that is not reported (packet_notifier())
  */
 static bool capture_gone(struct capture *c)
 {
@@ -307,10 +288,8 @@ static bool capture_gone(struct capture *c)
 
 /*
  * capture_run - take packets until @take has enough, at @end by now_ns() (0:
- * none), or after a signal
- * @unblocked: the signals that end it; see catch_signals()
- *
- * Returns false when the interface has gone, or packets stayed in the ring.
+ * none), or a signal of @unblocked; false: the interface is gone, or packets
+ * stayed in the ring
  */
 bool capture_run(struct capture *c, take_fn *take, void *to, int64_t end,
 		 const sigset_t *unblocked)
@@ -321,16 +300,24 @@ bool capture_run(struct capture *c, take_fn *take, void *to, int64_t end,
 
 	for (;;) {
 		int64_t left = end ? end - now_ns() : INT64_MAX;
+		size_t first = c->next, used;
+		bool rests;
 		struct timespec ts;
 		int n;
 
 		capture_take(c, take, to, &more);
+		used = (c->next + c->blocks - first) % c->blocks;
 		if (!more)
 			return true;
 		if (interrupted || left <= 0)
 			return capture_drain(c, take, to);
 		if (c->down && left > ask_again)
 			left = ask_again;
+		/* Few wakes: a quarter of the ring is closed meanwhile. */
+		rests = c->rest && used && used <= c->blocks / 4;
+		p.events = rests ? 0 : POLLIN;
+		if (rests && left > c->rest)
+			left = c->rest;
 		ts = timespec_of(left);
 		n = ppoll(&p, 1, left == INT64_MAX ? NULL : &ts, unblocked);
 		if (n < 0 && errno != EINTR)

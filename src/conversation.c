@@ -5,6 +5,95 @@
  */
 #include "conversation.h"
 
+/* --- -x, the text that it waits for, and -r ------------------------------ */
+
+/* conv_last_round - after this one there is no other (-r) */
+static bool conv_last_round(const struct talk *t, const struct conv *c)
+{
+	return t->rounds && c->rounds >= t->rounds;
+}
+
+/* conv_listens - -x may still come, for this round or a later one */
+static bool conv_listens(const struct talk *t, const struct conv *c)
+{
+	return !c->heard || !conv_last_round(t, c);
+}
+
+/* conv_heard - -x has come */
+static void conv_heard(struct talk *t, struct conv *c)
+{
+	c->heard = true;
+	if (conv_last_round(t, c))
+		TELL(t, "heard", ENDS(c), .data = t->hear,
+		     .data_len = strlen(t->hear));
+}
+
+/*
+ * conv_next_round - begin another round (-r), if this one is over
+ *
+ * Texts that the peer sent without waiting for answers count for the rounds to
+ * come; after its FIN only they count.
+ */
+static void conv_next_round(struct talk *t, struct conv *c)
+{
+	if (!c->said || !c->heard || conv_last_round(t, c) ||
+	    (c->eof && !c->earlier))
+		return;
+	c->rounds++;
+	c->said = c->heard = false;
+	c->say_done = 0;
+	if (c->earlier) {
+		c->earlier--;
+		conv_heard(t, c);
+	}
+}
+
+/* border - the longest shorter beginning of @n bytes that is their end, too */
+static size_t border(const char *s, size_t n)
+{
+	size_t b = n - 1;
+
+	while (b && memcmp(s, s + n - b, b))
+		b--;
+	return b;
+}
+
+/* conv_hear - look for -x in the @n bytes that have come, in any pieces */
+void conv_hear(struct talk *t, struct conv *c, const char *p, size_t n)
+{
+	size_t len = strlen(t->hear);
+
+	for (; n && conv_listens(t, c); n--, p++) {
+		while (c->matched && t->hear[c->matched] != *p)
+			c->matched = border(t->hear, c->matched);
+		if (t->hear[c->matched] == *p)
+			c->matched++;
+		if (c->matched < len)
+			continue;
+		c->matched = 0;
+		if (c->heard)
+			c->earlier++;
+		else
+			conv_heard(t, c);
+	}
+}
+
+/*
+ * conv_unheard - the peer's FIN has come, and -x was missing
+ *
+ * With -r 0 it may come between two rounds.
+ */
+static bool conv_unheard(const struct talk *t, const struct conv *c)
+{
+	if (!t->hear)
+		return false;
+	if (!t->rounds)
+		return c->matched || (!c->heard && c->rounds == 1);
+	return !c->heard || c->rounds + c->earlier < t->rounds;
+}
+
+/* --- the connection ------------------------------------------------------ */
+
 /* conv_takes_stdin - there are bytes of stdin for this conversation */
 static bool conv_takes_stdin(const struct talk *t, const struct conv *c)
 {
@@ -35,10 +124,8 @@ void conv_arm_for(struct talk *t, struct conv *c, uint32_t events)
 }
 
 /*
- * conv_arm - have epoll wait for the conversation's next event
- *
- * Not for events that stay: EPOLLHUP, once both FINs are there, and all in a
- * pause.
+ * conv_arm - have epoll wait for the conversation's next event, and not for
+ * those that stay: EPOLLHUP, once both FINs are there, and all in a pause
  */
 void conv_arm(struct talk *t, struct conv *c)
 {
@@ -57,40 +144,33 @@ void conv_arm(struct talk *t, struct conv *c)
 	conv_arm_for(t, c, events);
 }
 
-/* conv_forget - close() without a word; the memory stays */
+/* conv_forget - close(), and tell it of a connection; the memory stays */
 void conv_forget(struct talk *t, struct conv *c)
 {
 	talk_timer_stop(c);
 	ring_del(&c->all);
 	t->open--;
-	if (c->phase == CONV_CONNECTING)
-		t->connecting--;
 	if (t->stdin_to == c)
 		t->stdin_to = NULL;
 	close(c->fd);
+	if (c->phase == CONV_CONNECTING)
+		t->connecting--;
+	else
+		TELL(t, "closed", ENDS(c), .bytes = &c->received,
+		     .sent = &c->sent);
 }
 
-/* conv_drop - close() without a word, and forget the conversation */
-static void conv_drop(struct talk *t, struct conv *c)
-{
-	conv_forget(t, c);
-	free(c);
-}
-
-/* conv_close - close() and tell it */
+/* conv_close - the end of a conversation, also of one that only connects */
 static void conv_close(struct talk *t, struct conv *c)
 {
-	struct conv was = *c;
-
 	/*
 	 * LAST-ACK has to end first: after close() its end does not show, and a
 	 * connect() from the same port would fail for its sake.
 	 */
 	if (t->in_a_row && c->eof && !c->fin_sent && !shutdown(c->fd, SHUT_WR))
 		await_closed(c->fd, &talk_stop);
-	conv_drop(t, c);
-	TELL(t, "closed", .local = &was.local, .peer = &was.peer,
-	     .bytes = &was.received, .sent = &was.sent);
+	conv_forget(t, c);
+	free(c);
 }
 
 /* conv_take - @n bytes have come, in t->buf */
@@ -100,8 +180,8 @@ static void conv_take(struct talk *t, struct conv *c, size_t n)
 
 	c->received += n;
 	if (t->rounds == 1)
-		TELL(t, "data", .local = &c->local, .peer = &c->peer,
-		     .bytes = &bytes, .data = t->buf, .data_len = n);
+		TELL(t, "data", ENDS(c), .bytes = &bytes, .data = t->buf,
+		     .data_len = n);
 	if (!t->json)
 		talk_out(t->buf, n);
 	if (t->hear)
@@ -109,8 +189,7 @@ static void conv_take(struct talk *t, struct conv *c, size_t n)
 }
 
 /*
- * conv_broken - a call on the conversation has failed for good; only -H keeps
- * the socket
+ * conv_broken - @call has failed for good; only -H keeps the socket
  *
  * Linux keeps bytes that arrived before an RST: they are read and counted.
  * Where that reading ends in an error, that is the cause.
@@ -126,8 +205,7 @@ static void conv_broken(struct talk *t, struct conv *c, const char *call,
 		call = "read";
 		err = errno;
 	}
-	FAIL(t, call, err, .local = &c->local, .peer = &c->peer,
-	     .bytes = &c->received);
+	FAIL(t, call, err, ENDS(c), .bytes = &c->received);
 	if (!t->hold) {
 		conv_close(t, c);
 		return;
@@ -142,15 +220,14 @@ void conv_eof(struct talk *t, struct conv *c)
 {
 	c->eof = true;
 	talk_timer_stop(c);
-	TELL(t, "eof", .local = &c->local, .peer = &c->peer,
-	     .bytes = &c->received);
+	TELL(t, "eof", ENDS(c), .bytes = &c->received);
 	if (conv_unheard(t, c)) {
 		char addr[ADDR_STRLEN];
 
 		fprintf(stderr, "%s: %s closed and did not say '%s' (-x)\n",
 			prog_name, addr_str(&c->peer, addr), t->hear);
-		TELL(t, "unheard", .local = &c->local, .peer = &c->peer,
-		     .data = t->hear, .data_len = strlen(t->hear));
+		TELL(t, "unheard", ENDS(c), .data = t->hear,
+		     .data_len = strlen(t->hear));
 		t->status = EXIT_REFUSED;
 	}
 	if (!c->heard)
@@ -158,10 +235,8 @@ void conv_eof(struct talk *t, struct conv *c)
 }
 
 /*
- * conv_read - read once; false: the conversation has ended
- *
- * After the peer's FIN read() gives 0 for ever, and an error (the RST that
- * answered our data) shows in SO_ERROR alone.
+ * conv_read - read once; false: it has ended.  After the peer's FIN the RST
+ * that answered our data shows in SO_ERROR alone.
  */
 static bool conv_read(struct talk *t, struct conv *c)
 {
@@ -219,8 +294,7 @@ static bool conv_write(struct talk *t, struct conv *c)
 	if (!c->said && !c->filler_left && !(t->say && t->say[c->say_done])) {
 		c->said = true;
 		if (conv_last_round(t, c))
-			TELL(t, "sent", .local = &c->local, .peer = &c->peer,
-			     .bytes = &c->sent);
+			TELL(t, "sent", ENDS(c), .bytes = &c->sent);
 	}
 	return true;
 }
@@ -274,7 +348,7 @@ void conv_advance(struct talk *t, struct conv *c)
 			return;
 		}
 		c->fin_sent = true;
-		TELL(t, "half-closed", .local = &c->local, .peer = &c->peer);
+		TELL(t, "half-closed", ENDS(c));
 		if (t->close_first && !c->eof)
 			talk_timer_start(t, c, CONV_T_FIN);
 	}
@@ -316,24 +390,18 @@ void conv_add(struct talk *t, struct conv *c, int fd, enum conv_phase phase)
 		t->connecting++;
 }
 
-/* conv_new - a conversation: CONV_CONNECTING, or CONV_PAUSED for conv_begin()
- */
+/* conv_new - a conversation that connects, or (CONV_PAUSED) is to begin */
 struct conv *conv_new(struct talk *t, int fd, enum conv_phase phase)
 {
-	struct conv *c = calloc(1, sizeof(*c));
+	struct conv *c = xcalloc(1, sizeof(*c));
 
-	if (!c)
-		die_errno("memory for a connection");
 	conv_add(t, c, fd, phase);
 	return c;
 }
 
 /*
- * conv_source - fill in the address that the kernel takes towards @peer
- * @local: the wildcard address, with a port
- *
- * After a connect() that failed the socket has forgotten it.  A UDP socket's
- * connect() asks the routing table, and sends nothing.
+ * conv_source - the address that the kernel takes towards @peer, which the
+ * socket has forgotten after a connect() that failed; UDP's sends nothing
  */
 static void conv_source(struct addr *local, const struct addr *peer)
 {
@@ -364,13 +432,12 @@ void conv_connected(struct talk *t, struct conv *c, int err)
 			conv_source(&c->local, &c->peer);
 		FAIL(t, "connect", err, .local = c->bound ? &c->local : NULL,
 		     .peer = &c->peer);
-		conv_drop(t, c);
+		conv_close(t, c);
 		return;
 	}
 	t->connecting--;
 	c->phase = CONV_PAUSED;
-	TELL(t, "connected", .local = &c->local, .peer = &c->peer,
-	     .socket = c->fd);
+	TELL(t, "connected", ENDS(c), .socket = c->fd);
 	conv_begin(t, c);
 }
 
@@ -390,10 +457,8 @@ void conv_step(struct talk *t, struct conv *c, uint32_t events)
 }
 
 /*
- * conv_leave - close() after the pause of -Q
- *
- * RST in LAST-ACK leaves an error in SO_ERROR (tcp_reset()), which epoll did
- * not wait for, and close() does not return.
+ * conv_leave - close() after the pause of -Q.  RST in LAST-ACK leaves an error
+ * in SO_ERROR (tcp_reset()), and close() does not return it.
  */
 static void conv_leave(struct talk *t, struct conv *c)
 {
@@ -408,9 +473,7 @@ static void conv_leave(struct talk *t, struct conv *c)
 /* conv_end - the program ends: close() as far as the conversation has come */
 void conv_end(struct talk *t, struct conv *c)
 {
-	if (c->phase == CONV_CONNECTING)
-		conv_drop(t, c);
-	else if (c->phase == CONV_LEAVING)
+	if (c->phase == CONV_LEAVING)
 		conv_leave(t, c);
 	else
 		conv_close(t, c);
@@ -429,15 +492,14 @@ void conv_timeout(struct talk *t, struct conv *c, enum conv_timer kind)
 		TELL(t, "timeout", .call = "connect",
 		     .local = c->bound ? &c->local : NULL, .peer = &c->peer);
 		t->status = EXIT_REFUSED;
-		conv_drop(t, c);
+		conv_close(t, c);
 		break;
 	case CONV_T_FIRST:
 		c->phase = CONV_TALKING;
 		conv_advance(t, c);
 		break;
 	case CONV_T_FIN:
-		TELL(t, "timeout", .call = "read", .local = &c->local,
-		     .peer = &c->peer);
+		TELL(t, "timeout", .call = "read", ENDS(c));
 		conv_close(t, c);
 		break;
 	default:

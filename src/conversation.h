@@ -4,7 +4,6 @@
  * and the talk: all of them, and the options
  *
  *	conversation.c	one connection: say, hear, half close, close
- *	hear.c		the text that it waits for
  *	relay.c		server -F: each is joined to one that the relay makes
  *	events.c	its events: -j, -v, errors
  *	talk.c		options, sockets, timers, stdin, and the loop
@@ -72,7 +71,9 @@ struct talk {
 	bool verbose, json;
 	bool speaks_first; /* -m before -x (client), or after it (server) */
 	bool in_a_row;	   /* another connect() may follow each close() */
+	bool no_port;	   /* client -N */
 	bool takes_stdin;  /* stdin goes to the newest conversation */
+	uint32_t range;	   /* client -R: HI << 16 | LO, or 0 */
 	int64_t linger;	   /* -L, in seconds; -1: leave SO_LINGER alone */
 	int64_t pause[CONV_TIMERS]; /* ns; -1: none, or no deadline */
 	const char *say, *hear;
@@ -112,17 +113,14 @@ struct facts {
 void talk_out(const char *p, size_t n);
 void tell(struct talk *t, const struct facts *f);
 void tell_failure(struct talk *t, struct facts *f);
+/* The two ends of a conversation, as facts. */
+#define ENDS(c)		   .local = &(c)->local, .peer = &(c)->peer
 #define TELL(t, name, ...) tell(t, &(struct facts){.event = name, __VA_ARGS__})
 #define FAIL(t, what, why, ...) \
 	tell_failure(t, &(struct facts){.call = what, .err = why, __VA_ARGS__})
 
-/* hear.c */
-bool conv_last_round(const struct talk *t, const struct conv *c);
-void conv_next_round(struct talk *t, struct conv *c);
-void conv_hear(struct talk *t, struct conv *c, const char *p, size_t n);
-bool conv_unheard(const struct talk *t, const struct conv *c);
-
 /* conversation.c */
+void conv_hear(struct talk *t, struct conv *c, const char *p, size_t n);
 void conv_arm_for(struct talk *t, struct conv *c, uint32_t events);
 void conv_arm(struct talk *t, struct conv *c);
 void conv_add(struct talk *t, struct conv *c, int fd, enum conv_phase phase);
@@ -139,10 +137,6 @@ void conv_end(struct talk *t, struct conv *c);
 /* talk.c */
 extern volatile sig_atomic_t talk_stop; /* SIGINT or SIGTERM came */
 extern int talk_wake; /* an eventfd, readable once talk_stop is set */
-/* Level, option and its name, for talk_setsockopt(). */
-#define SOCKOPT(level, opt) level, opt, #opt
-bool talk_setsockopt(struct talk *t, int fd, int level, int opt,
-		     const char *name, uint32_t value);
 int talk_socket(struct talk *t, int family);
 bool talk_bind(struct talk *t, int fd, struct addr *local);
 bool talk_listen(struct talk *t, int fd, int backlog, const struct addr *at);

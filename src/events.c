@@ -9,11 +9,10 @@
 #include <poll.h>
 
 /*
- * talk_out - write to stdout; one that is closed, full or stuck is one line,
- * exit 1
+ * talk_out - write to stdout; closed, full or stuck is one line, exit 1
  *
  * A pipe that polls writable takes PIPE_BUF bytes without blocking, so that a
- * signal ends the program without a reader.  After it there is a second.
+ * signal ends the program without a reader; after it there is a second.
  */
 void talk_out(const char *p, size_t n)
 {
@@ -119,21 +118,14 @@ static void tell_json(const struct talk *t, const struct facts *f)
 	talk_out(line, (size_t)len);
 }
 
-/* tell_words - an event as a line of words on stderr */
-static void tell_words(const struct facts *f)
-{
-	flockfile(stderr);
-	fprintf(stderr, "%s: %s", prog_name, f->event);
-	put_facts(stderr, f, false);
-	putc('\n', stderr);
-	funlockfile(stderr);
-}
-
 /* tell - an event; an error has a line of its own on stderr already */
 void tell(struct talk *t, const struct facts *f)
 {
-	if (t->verbose && !f->err)
-		tell_words(f);
+	if (t->verbose && !f->err) {
+		fprintf(stderr, "%s: %s", prog_name, f->event);
+		put_facts(stderr, f, false);
+		putc('\n', stderr);
+	}
 	if (t->json)
 		tell_json(t, f);
 }

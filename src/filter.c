@@ -33,11 +33,7 @@ static bool is_host(const struct filter *f, int i, const uint8_t *addr,
 	       !memcmp(f->hosts[i].addr, addr, family == 6 ? 16 : 4);
 }
 
-/*
- * wanted - whether one end has one of the ports, and one end one of the hosts
- *
- * A later fragment has no ports, and matches none.
- */
+/* wanted - one end has one of the ports, and one end one of the hosts */
 bool wanted(const struct filter *f, const struct segment *s)
 {
 	bool port = !f->nports, host = !f->nhosts;
@@ -99,9 +95,8 @@ static void emit_label(struct program *p, enum label l)
 }
 
 /*
- * emit_ports - the end of the program for one family
- * @load: LD_H, or LD_H_X with the IP header's length in X; @tcp: where TCP
- *	  begins
+ * emit_ports - the end of the program for one family; @tcp: where TCP begins,
+ * with LD_H_X behind the IP header's length in X
  */
 static void emit_ports(struct program *p, const struct filter *f, int load,
 		       uint32_t tcp, uint32_t snaplen)
@@ -121,13 +116,11 @@ static void emit_ports(struct program *p, const struct filter *f, int load,
 }
 
 /*
- * build_filter - TCP with the wanted ports
- * @base: where IP begins: 14 behind Ethernet, 0 without link header
+ * build_filter - TCP with the wanted ports; @base: where IP begins
  *
- * Each packet is taken once, where its receiver would see it: a frame for
- * another hardware address has not arrived, and a segment that loopback sends
- * comes in a moment later.  IPv6 with extension headers and frames with a VLAN
- * tag inside pass whole.
+ * Each packet is taken once, where its receiver would see it: no frame for
+ * another hardware address, none that loopback sends and takes in a moment
+ * later.  IPv6 with extension headers and frames with a VLAN tag pass whole.
  */
 static void build_filter(struct program *p, const struct filter *f,
 			 uint32_t base, uint32_t snaplen)
@@ -182,10 +175,7 @@ static void build_filter(struct program *p, const struct filter *f,
 	}
 }
 
-/*
- * filter_attach - have the kernel give @fd @snaplen bytes at most, and few
- * packets that are not wanted; a failure ends the program
- */
+/* filter_attach - have the kernel give @fd the wanted packets, or exit 1 */
 void filter_attach(int fd, const struct filter *f, uint32_t base,
 		   uint32_t snaplen)
 {

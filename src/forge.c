@@ -39,9 +39,7 @@ struct job {
 
 /*
  * set_options - the options of a job, as Linux orders and pads them, then the
- * raw ones, then zeros (end of option list) up to a whole word
- *
- * More than a TCP header has room for is a usage error.
+ * raw ones, zeros up to a whole word; too many are a usage error
  */
 static void set_options(struct job *j)
 {
@@ -89,15 +87,12 @@ static void set_options(struct job *j)
 }
 
 /*
- * build_frame - the whole segment, in memory of its own
- * @len: its length, with ETH_LEN bytes at the front for an Ethernet header
- *
- * A segment that no IP packet can carry is a usage error.
+ * build_frame - the segment, @len bytes in all, behind ETH_LEN for an Ethernet
+ * header; too much for an IP packet is a usage error
  */
 static uint8_t *build_frame(struct job *j, size_t *len)
 {
-	uint8_t *frame = xmalloc(ETH_LEN + IP6_LEN + IP_MAX);
-	uint8_t *filler = xmalloc(IP_MAX);
+	static uint8_t frame[ETH_LEN + IP6_LEN + IP_MAX], filler[IP_MAX];
 	struct segment *s = &j->seg;
 
 	set_options(j);
@@ -114,18 +109,12 @@ static uint8_t *build_frame(struct job *j, size_t *len)
 			(size_t)TCP_LEN + s->opts_len + s->len);
 	/* The payload that is shown is the one that was built. */
 	s->data = frame + *len - s->len;
-	free(filler);
 	return frame;
 }
 
 /* --- printing ----------------------------------------------------------- */
 
-/*
- * print_json - one event
- * @event: "sent", "answer" or "silence"
- * @s: its segment, NULL for silence
- * @at_ns: when, by now_ns()
- */
+/* print_json - @event, "sent", "answer" or "silence", at @at_ns by now_ns() */
 static void print_json(const struct job *j, const char *event,
 		       const struct segment *s, int64_t at_ns)
 {
@@ -172,10 +161,7 @@ static bool take_answer(void *to, const struct packet *pkt)
 	return ++j->seen < j->count;
 }
 
-/*
- * show_answers - print up to the job's count of answers, or silence; answers
- * that were lost are exit 1
- */
+/* show_answers - up to the job's count, or silence; lost ones are exit 1 */
 static void show_answers(struct job *j, struct capture *c,
 			 const sigset_t *unblocked)
 {
@@ -249,10 +235,7 @@ static const char help[] =
 	"conversation without it, send from a host that has no address at all:\n"
 	"scripts/lib/silent makes one.\n";
 
-/*
- * modulo - a number that is meant modulo 2^32, or a usage error
- * @what: the option; @text: @len bytes of its value
- */
+/* modulo - a number that is meant modulo 2^32, @len bytes of @text */
 static uint32_t modulo(const char *what, const char *text, size_t len)
 {
 	char number[32];
@@ -464,6 +447,5 @@ int main(int argc, char **argv)
 	}
 	if (answers.fd >= 0)
 		show_answers(&j, &answers, &unblocked);
-	free(frame);
 	return EXIT_DONE;
 }

@@ -81,8 +81,7 @@ static void read_command(long pid, char command[COMMAND_SIZE])
 
 /*
  * look_into - the descriptors of one process, against the sockets wanted, until
- * none of them is missing, or the CPU time @end is over; returns how many it
- * has
+ * none is missing or the CPU time @end is over; returns how many it has
  */
 static size_t look_into(long pid, struct row **want, size_t n, size_t missing,
 			int64_t end)
@@ -126,21 +125,18 @@ static size_t look_into(long pid, struct row **want, size_t n, size_t missing,
 }
 
 /*
- * find_holders - the processes that hold these sockets, and the sockets'
- * options, as far as the caller may see; with -g and -t no longer than
- * SEARCH_NS
+ * find_holders - the processes of these sockets, and the sockets' options, as
+ * far as the caller may see; with -g and -t no longer than SEARCH_NS
  */
 void find_holders(const struct question *q, struct rows *rows)
 {
 	const int64_t end =
 		q->grouped || q->hasty ? cpu_ns() + SEARCH_NS : INT64_MAX;
-	struct row **want = calloc(rows->n + 1, sizeof(struct row *));
+	struct row **want = xcalloc(rows->n + 1, sizeof(struct row *));
 	size_t n = 0, found = 0;
 	struct dirent *entry;
 	DIR *proc;
 
-	if (!want)
-		die_errno("%zu sockets", rows->n);
 	for (size_t i = 0; i < rows->n; i++)
 		if (rows->at[i].inode)
 			want[n++] = &rows->at[i];

@@ -16,11 +16,9 @@
 /* --- where it may send -------------------------------------------------- */
 
 /*
- * in_sandbox - whether this network namespace is scripts/sandbox's
- *
- * RTEST_SANDBOX may have strayed somewhere else, so the kernel is asked as
- * well: the machine's own network namespace belongs to the initial user
- * namespace, whose inode number is fixed.  EPERM: the owner is out of reach.
+ * in_sandbox - whether this network namespace is the sandbox's: RTEST_SANDBOX
+ * may have strayed, so its owner must not be the initial user namespace, whose
+ * inode number is fixed (EPERM: the owner is out of reach)
  */
 static bool in_sandbox(void)
 {

@@ -136,11 +136,9 @@ static void ladder_ends(struct ladder *l, const struct conn *c)
 }
 
 /*
- * ladder_skips - with -m, leave this row out?
- *
- * Once there are enough rows, only segments that open, close or reset a
- * connection, or move a state, are drawn, and the row behind each, as it may be
- * the answer.
+ * ladder_skips - with -m, leave this row out?  Once there are enough rows only
+ * segments that move a state or have SYN, FIN or RST count, and the next row,
+ * which may be the answer.
  */
 static bool ladder_skips(struct ladder *l, const struct row *r, bool arrow,
 			 const char *const texts[2])
@@ -426,15 +424,11 @@ void ladder_add(struct ladder *l, const struct segment *s)
 	ladder_flush(l, false);
 }
 
-/*
- * ladder_new - a ladder without rows
- * @conns: of its own
- * @ahead: how many rows may wait for later ones; 0: live
- */
+/* ladder_new - @ahead: how many rows may wait for later ones; 0: live */
 struct ladder *ladder_new(const struct look *look, struct conns *conns,
 			  uint64_t ahead)
 {
-	struct ladder *l = xmalloc(sizeof(*l));
+	struct ladder *l = xcalloc(1, sizeof(*l));
 
 	l->look = *look;
 	l->conns = conns;

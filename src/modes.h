@@ -13,8 +13,6 @@ struct client {
 	struct addr peer;
 	struct addr local;	 /* to bind() to, if @bind */
 	bool bind;		 /* -b, -p or -l */
-	bool no_port;		 /* -N */
-	bool both_ends;		 /* --bulk, --search */
 	const char *from;	 /* -l */
 	const char *port;	 /* -b, -p */
 	const char *ages;	 /* of --ages */

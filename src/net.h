@@ -1,11 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * net.h - errors, options, numbers, the clock, addresses, JSON strings: for
- * every program of the toolkit, and all that rtest.c includes, with sockets.h
- * and toolkit.h.
- *
- * Everything is static inline, so that "cc -o rtest rtest.c -lpthread" is
- * enough to build rtest.  Include it before any other header.
+ * every program, and all that rtest.c includes.  Include it before any other
+ * header.  All is static inline: "cc -o rtest rtest.c -lpthread" builds rtest.
  */
 #ifndef NET_H
 #define NET_H
@@ -20,6 +17,7 @@
 #include <getopt.h>
 #include <inttypes.h>
 #include <limits.h>
+#include <net/if.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -49,12 +47,7 @@ __attribute__((weak)) const char *prog_name = "rtest";
 
 /* --- errors: one line on stderr, "program: what failed: why" ------------ */
 
-/*
- * errno_name - the symbol of an errno value, as "EADDRNOTAVAIL"
- *
- * musl has no strerrorname_np().  A value that is not in the table comes back
- * as its number, in a buffer of the calling thread.
- */
+/* errno_name - as "EADDRNOTAVAIL"; musl has no strerrorname_np() */
 static inline const char *errno_name(int err)
 {
 	static _Thread_local char number[16];
@@ -92,9 +85,7 @@ static inline const char *errno_name(int err)
 
 /*
  * warn_advice - print "program: what: why (what to do) [ENAME]" on stderr
- * @err: the errno value to explain
  * @advice: what to do, in parentheses, after a blank; or ""
- * @fmt: what failed, with the object that it failed on
  */
 __attribute__((format(printf, 3, 4))) static inline void
 warn_advice(int err, const char *advice, const char *fmt, ...)
@@ -114,11 +105,7 @@ warn_advice(int err, const char *advice, const char *fmt, ...)
 /* warn_errno - the same, with no advice */
 #define warn_errno(err, ...) warn_advice(err, "", __VA_ARGS__)
 
-/*
- * die_errno - warn_errno() with the current errno, then exit 1
- *
- * errno is read first: a function that the arguments call may change it.
- */
+/* die_errno - warn_errno() with the errno of before its arguments, exit 1 */
 #define die_errno(...)                                 \
 	do {                                           \
 		int errno_of_die = errno;              \
@@ -152,12 +139,21 @@ static inline void flush_stdout(void)
 	_exit(EXIT_REFUSED); /* exit() would flush once more */
 }
 
+/* xcalloc - @n times @size bytes of zeros; without memory exit 1 */
+static inline void *xcalloc(size_t n, size_t size)
+{
+	void *p = calloc(n, size);
+
+	if (!p)
+		die_errno("memory for %zu times %zu bytes", n, size);
+	return p;
+}
+
 /* --- numbers ------------------------------------------------------------ */
 
 /*
- * parse_long - a whole decimal number within bounds, or a usage error
- * @what: the option or operand, for the message ("-n", "PORT")
- * @s: the text; a sign only if @lo is negative, no blanks, nothing after it
+ * parse_long - a whole decimal number within bounds, or a usage error about
+ * @what; a sign only if @lo is negative, no blanks, nothing after it
  */
 static inline int64_t parse_long(const char *what, const char *s, int64_t lo,
 				 int64_t hi)
@@ -191,6 +187,8 @@ static inline int64_t decimal_ns(const char *s, int64_t most)
 
 	for (; *p >= '0' && *p <= '9' && ns <= most; p++)
 		ns = ns * 10 + (*p - '0');
+	if (ns > most)
+		return -1;
 	ns *= unit;
 	if (p != s && *p == '.')
 		for (p++; *p >= '0' && *p <= '9'; p++)
@@ -216,7 +214,8 @@ struct opt {
 	char letter;
 	enum {
 		ARG_HELP,
-		ARG_SET,     /* without a value: a bool becomes true */
+		ARG_GIVEN,   /* without a value, as ARG_SET: only in @given */
+		ARG_SET,     /* a bool becomes true */
 		ARG_TEXT,    /* const char * */
 		ARG_NUMBER,  /* int64_t, from @lo to @hi */
 		ARG_SECONDS, /* int64_t, in nanoseconds */
@@ -239,6 +238,8 @@ static inline void take_option(const struct opt *o, const char *text)
 	if (o->name)
 		snprintf(what, sizeof(what), "--%s", o->name);
 	switch (o->kind) {
+	case ARG_GIVEN:
+		break;
 	case ARG_SET:
 		*(bool *)o->to = true;
 		break;
@@ -283,12 +284,10 @@ __attribute__((noreturn)) static inline void end_options(int c, char **argv,
 }
 
 /*
- * parse_options - take all options of a command line, and --help and --version;
- * a mistake is a usage error
+ * parse_options - take all options, and --help and --version; a mistake is a
+ * usage error; returns the index of the first operand
  * @opts: ends with a letter of 0
  * @given: gets the letters that were there, each once; OPTIONS_MAX bytes of 0
- *
- * Returns the index of the first operand.
  */
 static inline int parse_options(int argc, char **argv, const struct opt *opts,
 				char *given, const char *help)
@@ -386,10 +385,8 @@ struct addr {
 #define ADDR_STRLEN (INET6_ADDRSTRLEN + 32) /* "[address%zone]:port" */
 
 /*
- * resolve - an address or a host name (NULL: 0.0.0.0) with a port, or a usage
- * error
- * @what: the operand's name, for the message
- * @flags: AI_NUMERICHOST: no names
+ * resolve - an address or a host name (NULL: 0.0.0.0), or a usage error about
+ * @what; @flags: AI_NUMERICHOST: no names
  */
 static inline struct addr resolve(const char *what, const char *host,
 				  in_port_t port, int flags)
@@ -420,9 +417,7 @@ static inline struct addr parse_addr(const char *what, const char *host,
 }
 
 /*
- * split_port - cut "ADDR:PORT" or "[ADDR]:PORT" into its two parts
- * @host: gets ADDR, without brackets
- *
+ * split_port - cut "ADDR:PORT" or "[ADDR]:PORT" in two; @host: gets ADDR
  * Returns PORT; NULL where there is no colon, or nothing before it.
  */
 static inline char *split_port(char *s, char **host)
@@ -478,20 +473,29 @@ static inline bool is_wildcard(const struct addr *a)
 }
 
 /*
- * addr_str - an address as ss prints it: 127.0.0.1:80, [::1]:80
- * @buf: at least ADDR_STRLEN bytes; also what is returned
+ * end_str - an address as ss prints it: 127.0.0.1:80, [fe80::1%eth0]:80
+ * @ip: in network order; @scope: the interface of a link-local one, or 0
+ * @buf: at least ADDR_STRLEN bytes; also returned
  */
+static inline const char *end_str(char *buf, bool v6, const void *ip,
+				  uint32_t scope, in_port_t port)
+{
+	char host[INET6_ADDRSTRLEN], zone[IF_NAMESIZE + 1] = "";
+
+	inet_ntop(v6 ? AF_INET6 : AF_INET, ip, host, sizeof(host));
+	if (v6 && scope && if_indextoname(scope, zone + 1))
+		zone[0] = '%';
+	snprintf(buf, ADDR_STRLEN, v6 ? "[%s%s]:%u" : "%s%s:%u", host, zone,
+		 (unsigned int)port);
+	return buf;
+}
+
 static inline const char *addr_str(const struct addr *a, char *buf)
 {
-	char host[INET6_ADDRSTRLEN + 17]; /* and "%zone" */
-
-	if (getnameinfo(&a->sa, a->len, host, sizeof(host), NULL, 0,
-			NI_NUMERICHOST))
-		snprintf(host, sizeof(host), "?");
-	snprintf(buf, ADDR_STRLEN,
-		 a->sa.sa_family == AF_INET6 ? "[%s]:%u" : "%s:%u", host,
-		 (unsigned int)addr_port(a));
-	return buf;
+	if (a->sa.sa_family == AF_INET6)
+		return end_str(buf, true, &a->in6.sin6_addr,
+			       a->in6.sin6_scope_id, addr_port(a));
+	return end_str(buf, false, &a->in.sin_addr, 0, addr_port(a));
 }
 
 /* local_addr, peer_addr - the ends of a socket; false with errno */

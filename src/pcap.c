@@ -84,7 +84,7 @@ int reader_open(struct reader *r, FILE *f)
 		return reader_fail(r, "not a pcap file (%d bytes)", got);
 	if (reader_magic(r, h))
 		return -1;
-	r->buf = xmalloc(READ_MAX);
+	r->buf = xcalloc(1, READ_MAX);
 	if (r->ng)
 		return pcapng_open(r);
 	got = reader_read(r, h + 4, 20);
@@ -110,30 +110,29 @@ static int pcap_next(struct reader *r, struct packet *pkt)
 		return got;
 	r->records++;
 	if (got < (int)sizeof(h))
-		return reader_fail(r, "record %llu is cut short",
-				   (unsigned long long)r->records);
+		return reader_fail(r, "record %" PRIu64 " is cut short",
+				   r->records);
 	pkt->ns = (int64_t)file32(r, h) * 1000000000 +
 		  (int64_t)file32(r, h + 4) * (r->nano ? 1 : 1000);
 	pkt->cap = file32(r, h + 8);
 	pkt->wire = file32(r, h + 12);
 	pkt->link = r->link;
 	if (pkt->cap > SNAPLEN_MAX)
-		return reader_fail(
-			r, "record %llu claims %u bytes: the file is corrupt",
-			(unsigned long long)r->records, pkt->cap);
+		return reader_fail(r,
+				   "record %" PRIu64
+				   " claims %u bytes: the file is corrupt",
+				   r->records, pkt->cap);
 	pkt->data = r->buf;
 	got = reader_read(r, r->buf, pkt->cap);
 	if (got >= 0 && (uint32_t)got < pkt->cap)
-		return reader_fail(r, "record %llu is cut short",
-				   (unsigned long long)r->records);
+		return reader_fail(r, "record %" PRIu64 " is cut short",
+				   r->records);
 	return got < 0 ? -1 : 1;
 }
 
 /*
- * reader_next - the next packet, whose bytes are valid until the next call
- *
- * Returns 1; 0 at the end of the file; -1 when nothing can be read any more.
- * Then, and at the end, r->error has the first error's words, or none.
+ * reader_next - the next packet, its bytes valid until the next call: 1; 0 at
+ * the end, -1 for an error.  r->error has the first error's words, or none.
  */
 int reader_next(struct reader *r, struct packet *pkt)
 {
@@ -151,13 +150,10 @@ void reader_close(struct reader *r)
 /* --- writing ------------------------------------------------------------ */
 
 /*
- * writer_flush - write the buffer, which has whole records; false after one
- * line on stderr
- *
- * When the disk is full the piece of a record that got there is taken away
- * again, so that the file stays readable.
+ * writer_flush - write the buffer, or exit 1 after one line, with the
+ * piece of a record that got to a full disk taken away again
  */
-bool writer_flush(struct writer *w)
+void writer_flush(struct writer *w)
 {
 	size_t done = 0, whole = 0;
 	off_t at;
@@ -174,7 +170,7 @@ bool writer_flush(struct writer *w)
 	}
 	if (done == w->used) {
 		w->used = 0;
-		return true;
+		return;
 	}
 	err = errno;
 	while (whole + 16 <= w->used) {
@@ -189,13 +185,12 @@ bool writer_flush(struct writer *w)
 	if (done > whole && at >= (off_t)(done - whole) &&
 	    ftruncate(w->fd, at - (off_t)(done - whole)))
 		warn_errno(errno, "take the cut record off %s", w->name);
-	warn_errno(err, "write %s", w->name);
-	w->used = 0;
-	return false;
+	errno = err;
+	die_errno("write %s", w->name);
 }
 
-/* writer_open - create @name ("-": stdout); false after one line on stderr */
-bool writer_open(struct writer *w, const char *name, uint32_t link,
+/* writer_open - create @name ("-": stdout), or exit 1 */
+void writer_open(struct writer *w, const char *name, uint32_t link,
 		 uint32_t snaplen)
 {
 	const uint32_t header[6] = {
@@ -215,23 +210,18 @@ bool writer_open(struct writer *w, const char *name, uint32_t link,
 		w->fd = STDOUT_FILENO;
 		w->name = "standard output";
 	}
-	if (w->fd < 0) {
-		warn_errno(errno, "create %s", name);
-		return false;
-	}
+	if (w->fd < 0)
+		die_errno("create %s", name);
 	/* A pipe takes so little at once; on a disk less is a full one. */
 	n = write(w->fd, header, sizeof(header));
-	if (n == (ssize_t)sizeof(header))
-		return true;
-	warn_errno(n < 0 ? errno : ENOSPC, "write %s", w->name);
-	return false;
+	if (n >= 0 && n < (ssize_t)sizeof(header))
+		errno = ENOSPC;
+	if (n < (ssize_t)sizeof(header))
+		die_errno("write %s", w->name);
 }
 
-/*
- * writer_put - buffer one record; false after one line on stderr: the buffer
- * cannot be written, or the packet's link type is not the file's
- */
-bool writer_put(struct writer *w, const struct packet *pkt)
+/* writer_put - buffer one record, which must have the link type of the file */
+void writer_put(struct writer *w, const struct packet *pkt)
 {
 	uint32_t tag = pkt->vlan ? 4 : 0;
 	uint32_t cap = min32(pkt->cap + tag, w->snaplen);
@@ -242,14 +232,14 @@ bool writer_put(struct writer *w, const struct packet *pkt)
 
 	if (pkt->link != w->link) {
 		fprintf(stderr,
-			"%s: %s: packet %llu has link type %u, and a pcap file has one, here %u\n",
-			prog_name, w->name, (unsigned long long)pkt->number,
-			pkt->link, w->link);
+			"%s: %s: packet %" PRIu64
+			" has link type %u, and a pcap file has one, here %u\n",
+			prog_name, w->name, pkt->number, pkt->link, w->link);
 		writer_flush(w);
-		return false;
+		exit(EXIT_REFUSED);
 	}
-	if (w->used + 16 + cap > sizeof(w->buf) && !writer_flush(w))
-		return false;
+	if (w->used + 16 + cap > sizeof(w->buf))
+		writer_flush(w);
 	p = w->buf + w->used;
 	memcpy(p, head, 16);
 	p += 16;
@@ -262,5 +252,4 @@ bool writer_put(struct writer *w, const struct packet *pkt)
 	} else {
 		memcpy(p, pkt->data, cap);
 	}
-	return true;
 }

@@ -41,10 +41,10 @@ struct writer {
 int reader_open(struct reader *r, FILE *f);
 int reader_next(struct reader *r, struct packet *pkt);
 void reader_close(struct reader *r);
-bool writer_open(struct writer *w, const char *name, uint32_t link,
+void writer_open(struct writer *w, const char *name, uint32_t link,
 		 uint32_t snaplen);
-bool writer_put(struct writer *w, const struct packet *pkt);
-bool writer_flush(struct writer *w);
+void writer_put(struct writer *w, const struct packet *pkt);
+void writer_flush(struct writer *w);
 
 /* For pcap.c and pcapng.c alone. */
 int reader_fail(struct reader *r, const char *fmt, ...)

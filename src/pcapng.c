@@ -24,17 +24,11 @@ enum {
 };
 
 /* left_out - note why a block is of no use; reading goes on */
-#define left_out(r, ...)                                     \
-	do {                                                 \
-		(r)->left_out++;                             \
-		reader_fail((r), "block %llu " __VA_ARGS__); \
+#define left_out(r, ...)                                            \
+	do {                                                        \
+		(r)->left_out++;                                    \
+		reader_fail((r), "block %" PRIu64 " " __VA_ARGS__); \
 	} while (0)
-
-/* block - the number of the block that is read, from 1 */
-static unsigned long long block(const struct reader *r)
-{
-	return (unsigned long long)r->records;
-}
 
 static uint16_t file16(const struct reader *r, const uint8_t *p)
 {
@@ -64,10 +58,7 @@ static void set_units(struct interface *i, uint8_t resolution)
 		i->units *= i->binary ? 2 : 10;
 }
 
-/*
- * interface_ns - a time of the interface, in nanoseconds since the epoch; in
- * the range of pcap's 32 bits of seconds
- */
+/* interface_ns - ns since the epoch, in the range of pcap's 32-bit seconds */
 static int64_t interface_ns(const struct interface *i, uint64_t t)
 {
 	uint64_t part = t % i->units, units = i->units;
@@ -87,7 +78,7 @@ static void take_interface(struct reader *r, const uint8_t *p, uint32_t n)
 	uint32_t at = 8;
 
 	if (n < 8 || r->n_interfaces == INTERFACES_MAX) {
-		left_out(r, "is no interface: %u bytes", block(r), n);
+		left_out(r, "is no interface: %u bytes", r->records, n);
 		return;
 	}
 	i.link = file16(r, p);
@@ -100,7 +91,7 @@ static void take_interface(struct reader *r, const uint8_t *p, uint32_t n)
 			break;
 		if (len > n - at) {
 			left_out(r, "has an option of %u bytes, beyond its end",
-				 block(r), len);
+				 r->records, len);
 			break;
 		}
 		if (code == OPT_TSRESOL && len == 1)
@@ -125,20 +116,20 @@ static bool take_packet(struct reader *r, uint32_t type, const uint8_t *p,
 	const struct interface *i;
 
 	if (n < head) {
-		left_out(r, "is no packet: %u bytes", block(r), n);
+		left_out(r, "is no packet: %u bytes", r->records, n);
 		return false;
 	}
 	if (!simple)
 		id = file32(r, p);
 	if (id >= r->n_interfaces) {
-		left_out(r, "is of interface %u, which is not there", block(r),
-			 id);
+		left_out(r, "is of interface %u, which is not there",
+			 r->records, id);
 		return false;
 	}
 	i = &r->interfaces[id];
 	if (!link_known(i->link)) {
 		left_out(r, "has link type %u (wire reads " LINK_NAMES ")",
-			 block(r), i->link);
+			 r->records, i->link);
 		return false;
 	}
 	pkt->link = i->link;
@@ -154,7 +145,8 @@ static bool take_packet(struct reader *r, uint32_t type, const uint8_t *p,
 					  file32(r, p + 8));
 	pkt->cap = file32(r, p + 12);
 	if (pkt->cap > n - head || pkt->cap > SNAPLEN_MAX) {
-		left_out(r, "claims a packet of %u bytes", block(r), pkt->cap);
+		left_out(r, "claims a packet of %u bytes", r->records,
+			 pkt->cap);
 		return false;
 	}
 	return true;
@@ -179,13 +171,15 @@ static int section_order(struct reader *r)
 	uint8_t magic[4];
 
 	if (reader_read(r, magic, 4) < 4)
-		return reader_fail(r, "block %llu is cut short", block(r));
+		return reader_fail(r, "block %" PRIu64 " is cut short",
+				   r->records);
 	for (int swap = 0; swap < 2; swap++) {
 		r->swap = swap;
 		if (file32(r, magic) == 0x1a2b3c4d)
 			return 0;
 	}
-	return reader_fail(r, "block %llu is no section header", block(r));
+	return reader_fail(r, "block %" PRIu64 " is no section header",
+			   r->records);
 }
 
 /* is_read - whether a block of this type is of use */
@@ -196,12 +190,9 @@ static bool is_read(uint32_t type)
 }
 
 /*
- * next_block - read the rest of a block
- * @h: its first eight bytes, the type and the length
- * @type: set to the type, of a section if the block was skipped
+ * next_block - read the rest of the block that begins with @h: 1, or -1
+ * @type: set to its type, a section's if it was skipped
  * @n: set to how much of its body is in r->buf
- *
- * Returns 1, or -1 with r->error.
  */
 static int next_block(struct reader *r, const uint8_t *h, uint32_t *type,
 		      uint32_t *n)
@@ -219,24 +210,27 @@ static int next_block(struct reader *r, const uint8_t *h, uint32_t *type,
 	}
 	length = file32(r, h + 4);
 	if (length < done + 4 || length % 4)
-		return reader_fail(
-			r, "block %llu claims %u bytes: the file is corrupt",
-			block(r), length);
+		return reader_fail(r,
+				   "block %" PRIu64
+				   " claims %u bytes: the file is corrupt",
+				   r->records, length);
 	*n = length - done - 4;
 	if (is_read(*type) && *n > READ_MAX)
-		left_out(r, "has %u bytes, too many for wire", block(r),
+		left_out(r, "has %u bytes, too many for wire", r->records,
 			 length);
 	if (!is_read(*type) || *n > READ_MAX)
 		*type = BLOCK_SECTION;
 	if ((*type == BLOCK_SECTION ? skip(r, *n)
 				    : reader_read(r, r->buf, *n) != (int)*n) ||
 	    reader_read(r, end, 4) != 4)
-		return reader_fail(r, "block %llu is cut short", block(r));
+		return reader_fail(r, "block %" PRIu64 " is cut short",
+				   r->records);
 	if (file32(r, end) != length)
 		return reader_fail(
 			r,
-			"block %llu has two lengths, %u and %u: the file is corrupt",
-			block(r), length, file32(r, end));
+			"block %" PRIu64
+			" has two lengths, %u and %u: the file is corrupt",
+			r->records, length, file32(r, end));
 	return 1;
 }
 
@@ -263,8 +257,8 @@ int pcapng_next(struct reader *r, struct packet *pkt)
 		if (got <= 0)
 			return got;
 		if (got < (int)sizeof(h))
-			return reader_fail(r, "the file ends in block %llu",
-					   block(r) + 1);
+			return reader_fail(r, "the file ends in block %" PRIu64,
+					   r->records + 1);
 		if (next_block(r, h, &type, &n) < 0)
 			return -1;
 		if (type == BLOCK_INTERFACE)

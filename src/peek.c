@@ -7,8 +7,6 @@
  */
 #include "peek.h"
 
-#include <net/if.h>
-
 static const char help[] =
 	"usage: peek [-egjot] SOCKETS ...\n"
 	"       peek [-egjot] -r SOCKETS [SOCKETS ...]\n"
@@ -153,21 +151,12 @@ static const char *row_state(const struct row *r)
 	return state_name(state == STATE_NEW_SYN_RECV ? TCP_SYN_RECV : state);
 }
 
-/* end_str - as addr_str() prints it; not by getnameinfo(), which is slow */
-static const char *end_str(const struct end *end, char *buf)
+static const char *row_end(const struct end *end, char *buf)
 {
-	char host[INET6_ADDRSTRLEN], zone[IF_NAMESIZE + 1] = "";
+	bool v6 = end->family == AF_INET6;
 
-	if (end->scope && if_indextoname(end->scope, zone + 1))
-		zone[0] = '%';
-	if (end->family == AF_INET6)
-		inet_ntop(AF_INET6, &end->ip, host, sizeof(host));
-	else
-		inet_ntop(AF_INET, end->ip.s6_addr + 12, host, sizeof(host));
-	snprintf(buf, ADDR_STRLEN,
-		 end->family == AF_INET6 ? "[%s%s]:%u" : "%s%s:%u", host, zone,
-		 (unsigned int)end->port);
-	return buf;
+	return end_str(buf, v6, end->ip.s6_addr + (v6 ? 0 : 12), end->scope,
+		       end->port);
 }
 
 /* put - a column, or a member of JSON; @fmt NULL: there is no value */
@@ -209,8 +198,8 @@ static void print_row(const struct row *r, const struct question *q)
 	put(q, "state", text, row_state(r));
 	put(q, "recvq", "%" PRIu32, r->recvq);
 	put(q, "sendq", "%" PRIu32, r->sendq);
-	put(q, "local", text, end_str(&kind->local, end));
-	put(q, "peer", text, end_str(&r->peer, end));
+	put(q, "local", text, row_end(&kind->local, end));
+	put(q, "peer", text, row_end(&r->peer, end));
 	put(q, "left_ms", r->left < 0 ? NULL : "%" PRId64, r->left);
 	put(q, "uid", "%" PRIu32, kind->uid);
 	put_switch(q, "v6only", kind->v6only);

@@ -30,7 +30,7 @@ const char *flags_text(char *buf, uint16_t flags)
 		if (flags & flag_names[i].flag)
 			*p++ = flag_names[i].letter;
 	*p = '\0';
-	return *buf ? buf : "none";
+	return p > buf ? buf : "none";
 }
 
 /* flags_value - the flags of "SA", "F.", "none"; -1: there is another letter */
@@ -70,10 +70,8 @@ const char *end_text(char *buf, enum addr_style style, uint8_t family,
 }
 
 /*
- * parse_end - ADDR:PORT or [ADDR]:PORT, or a usage error
- * @what: the operand's name, for the message
- *
- * No names: a look-up would send packets of its own.
+ * parse_end - ADDR:PORT or [ADDR]:PORT, or a usage error about @what; no names:
+ * a look-up would send packets of its own
  */
 struct addr parse_end(const char *what, const char *s)
 {
@@ -334,10 +332,7 @@ static void json_options(FILE *f, const struct segment *s)
 	fputs(others ? "]}" : "}", f);
 }
 
-/*
- * json_segment - the members of a segment, from "flags" to "options"
- * @tx, @rx: where rel_seq and rel_ack count from; NULL: none
- */
+/* json_segment - the members of a segment, from "flags" to "options" */
 void json_segment(FILE *f, const struct segment *s, const struct origin *tx,
 		  const struct origin *rx)
 {
@@ -373,9 +368,7 @@ static void json_end(FILE *f, const char *key, const struct segment *s,
 
 /*
  * json_packet - an event of wire's; the caller closes the object
- * @event: its name; NULL: the kind of @s
- * @t0: the time that "t" counts from
- * @tx, @rx: as for json_segment()
+ * @event: its name; NULL: the kind of @s.  "t" counts from @t0.
  */
 void json_packet(FILE *f, const char *event, const struct segment *s,
 		 int64_t t0, const struct origin *tx, const struct origin *rx)

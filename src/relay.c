@@ -23,10 +23,8 @@ struct leg {
 static struct leg *new_leg(struct relay *r, int fd, enum conv_phase phase,
 			   const struct addr *peer)
 {
-	struct leg *leg = calloc(1, sizeof(*leg));
+	struct leg *leg = xcalloc(1, sizeof(*leg));
 
-	if (!leg)
-		die_errno("memory for a connection");
 	leg->relay = r;
 	leg->conv.peer = *peer;
 	conv_add(r->talk, &leg->conv, fd, phase);
@@ -34,23 +32,18 @@ static struct leg *new_leg(struct relay *r, int fd, enum conv_phase phase,
 }
 
 /*
- * drop - close() a leg, with RST if @reset, and forget it
- *
- * Its memory stays until relay_sweep(): an event at hand may be for it.
+ * drop - close() a leg, with RST if @reset; relay_sweep() frees it, as an event
+ * at hand may be for it
  */
 static void drop(struct leg *leg, bool reset)
 {
 	const struct linger now = {.l_onoff = 1};
 	struct relay *r = leg->relay;
 	struct conv *c = &leg->conv;
-	bool was_open = c->phase != CONV_CONNECTING;
 
 	if (reset)
 		setsockopt(c->fd, SOL_SOCKET, SO_LINGER, &now, sizeof(now));
 	conv_forget(r->talk, c);
-	if (was_open)
-		TELL(r->talk, "closed", .local = &c->local, .peer = &c->peer,
-		     .bytes = &c->received, .sent = &c->sent);
 	leg->dropped = true;
 	leg->next_dropped = r->dropped;
 	r->dropped = leg;
@@ -126,7 +119,7 @@ static void connected(struct leg *leg, int err)
 	}
 	t->connecting--;
 	c->phase = CONV_TALKING;
-	TELL(t, "connected", .local = &c->local, .peer = &c->peer);
+	TELL(t, "connected", ENDS(c));
 	arm(leg);
 	arm(leg->other);
 }
@@ -239,8 +232,7 @@ static void advance(struct leg *leg)
 				return;
 			}
 			c->fin_sent = true;
-			TELL(leg->relay->talk, "half-closed",
-			     .local = &c->local, .peer = &c->peer);
+			TELL(leg->relay->talk, "half-closed", ENDS(c));
 		}
 		over = over && c->eof && c->fin_sent;
 	}

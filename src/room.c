@@ -44,10 +44,7 @@ bool time_waits(int64_t *n)
 	return find_number("/proc/net/sockstat", "TCP:", " tw ", n);
 }
 
-/*
- * conntrack - how many connections are tracked in this network namespace, and
- * how many may be; false where the kernel does not track
- */
+/* conntrack - the connections tracked here, and the limit; false: none are */
 bool conntrack(int64_t *now, int64_t *max)
 {
 	return read_number("/proc/sys/net/netfilter/nf_conntrack_count", now) &&
@@ -55,10 +52,8 @@ bool conntrack(int64_t *now, int64_t *max)
 }
 
 /*
- * check_conntrack - that many connections can be tracked, where any are
- *
- * An entry outlives its connection by 10 s or 120 s; without room for one the
- * SYN is dropped (nf_conntrack_alloc()).
+ * check_conntrack - an entry outlives its connection by 10 s or 120 s; without
+ * room for one the SYN is dropped (nf_conntrack_alloc())
  */
 static void check_conntrack(int64_t count)
 {
@@ -73,8 +68,8 @@ static void check_conntrack(int64_t count)
 }
 
 /*
- * check_buckets - that many TIME-WAITs may be alive: with tcp_max_tw_buckets
- * of them a connection is closed without (inet_twsk_alloc())
+ * check_buckets - with tcp_max_tw_buckets of them a connection is closed
+ * without a TIME-WAIT (inet_twsk_alloc())
  */
 static void check_buckets(int64_t count)
 {

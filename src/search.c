@@ -36,13 +36,8 @@ static int64_t thread_ns(void)
 }
 
 /*
- * connect_from_any - one connection from a port that the kernel picks
- * @to: which destination
- * @s: gets the times
- * @pair: gets our end and the accepted one
- *
- * Returns the port, counted from the lower end of the range; -1: there is none
- * (EADDRNOTAVAIL).
+ * connect_from_any - one connection to destination @to; @s gets the times,
+ * @pair both ends; returns the port, from the range's lower end; -1: none
  */
 static int connect_from_any(struct search *se, int to, struct sample *s,
 			    int pair[2])
@@ -83,12 +78,11 @@ static void close_pair(const int pair[2], bool reset)
 }
 
 /*
- * ports_looked_at - how many ports the kernel looked at, to find this one
+ * ports_looked_at - by the kernel, to find this one; -1: all of them
  *
- * The search goes up in steps of two, first through the parity of the lower
- * end of the range.  It begins where the last one to this destination ended,
- * or up to seven steps further (__inet_hash_connect), so the number is at most
- * seven too large.  No port: it looked at them all.
+ * It goes up in steps of two, first through the parity of the lower end, from
+ * where the last search to this destination ended, or up to seven steps further
+ * (__inet_hash_connect()): the number is at most seven too large.
  */
 static unsigned int ports_looked_at(struct search *se, int port)
 {
@@ -155,11 +149,9 @@ static int compare(const void *a, const void *b)
 static int64_t quantile(const struct sample *s, size_t n, int field,
 			unsigned int percent)
 {
-	int64_t *v = calloc(n, sizeof(*v)), value = 0;
+	int64_t *v = xcalloc(n, sizeof(*v)), value = 0;
 	size_t known = 0;
 
-	if (!v)
-		die_errno("memory for the samples");
 	for (size_t i = 0; i < n; i++) {
 		if (field != LOOKED || s[i].of[LOOKED])
 			v[known++] = s[i].of[field];
@@ -173,10 +165,8 @@ static int64_t quantile(const struct sample *s, size_t n, int field,
 }
 
 /*
- * time_connects - time connections to PORT and PORT+1, in alternation
- *
- * Afterwards as many ports are in TIME-WAIT as before: a connection that took
- * one over leaves one behind, the others end with RST.
+ * time_connects - to PORT and PORT+1, in alternation.  As many TIME-WAITs are
+ * left as before: what took one over leaves one, the others end with RST.
  */
 static void time_connects(struct search *se)
 {
@@ -195,11 +185,8 @@ static void time_connects(struct search *se)
 	struct sample *s[2];
 	unsigned int parity[2] = {0}, failed = 0, taken_over = 0;
 
-	for (int to = 0; to < 2; to++) {
-		s[to] = calloc(n, sizeof(*s[to]));
-		if (!s[to])
-			die_errno("memory for the samples");
-	}
+	for (int to = 0; to < 2; to++)
+		s[to] = xcalloc(n, sizeof(*s[to]));
 	for (; done < n && !talk_stop; done++)
 		for (int to = 1; to >= 0; to--) {
 			struct sample *now = &s[to][done];

@@ -114,11 +114,7 @@ static enum kind parse_ipv4(const uint8_t *p, uint32_t cap, uint32_t wire,
 			 s);
 }
 
-/*
- * ext_header - the length of an IPv6 extension header (RFC 8200 4), 0 when
- * @next is not one that can be skipped
- * @p: at least two bytes
- */
+/* ext_header - the length of an IPv6 extension header (RFC 8200 4); 0: none */
 static uint32_t ext_header(uint8_t next, const uint8_t *p)
 {
 	switch (next) {
@@ -210,9 +206,8 @@ static uint16_t loopback_type(uint32_t family)
 }
 
 /*
- * link_type - the Ethertype of the link header's payload
+ * link_type - the Ethertype of the link header's payload; 0: @cap is too small
  * @n: set to the link header's length, UINT32_MAX for an unknown link type
- * @cap: bytes at @p; with fewer than @n the result is 0
  */
 static uint16_t link_type(uint32_t link, const uint8_t *p, uint32_t cap,
 			  uint32_t *n)
@@ -262,11 +257,8 @@ static void add_vlan(struct segment *s, uint16_t tci)
 }
 
 /*
- * parse_packet - from the link header to the TCP options
- * @pkt: the bytes; nothing beyond pkt->cap of them is read
- * @s: filled in as far as the packet goes
- *
- * A pure function.  Returns s->kind.
+ * parse_packet - from the link header to the TCP options, as far as they go
+ * @s: filled in; nothing behind pkt->cap bytes is read; returns s->kind
  */
 enum kind parse_packet(const struct packet *pkt, struct segment *s)
 {
@@ -300,11 +292,8 @@ enum kind parse_packet(const struct packet *pkt, struct segment *s)
 }
 
 /*
- * next_option - the option at *@at, which moves behind it
- *
- * Returns 1; 0 at the end of the options; -1 for an option whose length is
- * below 2 or goes past the end (@o->kind is set), after which nothing can be
- * read.
+ * next_option - the option at *@at, which moves behind it; 1; 0 at the end; -1
+ * for a length below 2 or past the end (@o->kind is set): nothing more follows
  */
 int next_option(const struct segment *s, uint8_t *at, struct option_view *o)
 {
@@ -336,8 +325,7 @@ int next_option(const struct segment *s, uint8_t *at, struct option_view *o)
 
 /*
  * sum16 - the one's complement sum of RFC 1071, not yet complemented
- * @sum: the sum of the bytes before (an even number), or 0
- * @p, @len: the bytes; an odd last one counts as the high half of a word
+ * @sum: that of the bytes before, an even number of them, or 0
  */
 uint16_t sum16(uint16_t sum, const uint8_t *p, size_t len)
 {
@@ -380,10 +368,8 @@ static size_t build_ip(uint8_t *p, const struct segment *s, size_t len)
 }
 
 /*
- * build_packet - a segment and the IP header before it
- * @p: where to; room for IP6_LEN + IP_MAX bytes
+ * build_packet - a segment and its IP header into @p, of IP6_LEN + IP_MAX bytes
  * @s: opts_len is a multiple of four, and data_len is @len
- *
  * Returns the length; 0 if no IP packet can carry it.
  */
 size_t build_packet(uint8_t *p, const struct segment *s, bool bad_checksum)

@@ -184,16 +184,6 @@ static inline bool is_option(const struct option_view *o,
 	}
 }
 
-/* xmalloc - calloc() that ends the program when memory is gone */
-static inline void *xmalloc(size_t n)
-{
-	void *p = calloc(1, n);
-
-	if (!p)
-		die_errno("%zu bytes of memory", n);
-	return p;
-}
-
 bool link_known(uint32_t link);
 enum kind parse_packet(const struct packet *pkt, struct segment *s);
 int next_option(const struct segment *s, uint8_t *at, struct option_view *o);

@@ -81,9 +81,7 @@ void group(struct groups *g, const struct row *r)
 		}
 		return;
 	}
-	new = malloc(sizeof(*new));
-	if (!new)
-		die_errno("memory for a socket");
+	new = xcalloc(1, sizeof(*new));
 	*new = *r;
 	new->count = 1;
 	new->next = NULL;
@@ -279,9 +277,8 @@ static void read_dump(int fd, struct heap *heap)
  * filter - the program by which the kernel picks the sockets of the spans, by
  * their ports (inet_diag_bc_run()); returns its number of words
  *
- * A test is two words, the second has the port; a jump is one.  Each goes on by
- * so many bytes: no to the next span, and behind the last to four bytes behind
- * the end, which is the program's no; yes to the end.
+ * A test is two words, the second has the port; a jump is one.  No goes to the
+ * next span, behind the last four bytes behind the end; yes goes on.
  */
 static size_t filter(const struct question *q, struct inet_diag_bc_op *op)
 {

@@ -26,9 +26,8 @@ static inline int socket_error(int fd)
 }
 
 /*
- * socket_advice - the advice on a call on a socket that failed
- * @call: its name, as "bind"; @local: the address it was about, or NULL
- * @buf: of @size bytes; also what is returned: " (what to do)", or ""
+ * socket_advice - " (what to do)" or "", into @buf, after @call ("bind") failed
+ * @local: the address it was about, or NULL
  */
 static inline const char *socket_advice(const char *call, int err,
 					const struct addr *local, char *buf,
@@ -71,10 +70,8 @@ static inline const char *state_name(int state)
 }
 
 /*
- * tcp_state - the state of a TCP socket: TCP_ESTABLISHED, ...; -1 with errno
- *
- * A segment in the socket's backlog does not count yet: tcp_get_info() reads
- * the state before it takes the lock.
+ * tcp_state - the state of a TCP socket; -1 with errno.  A segment in the
+ * backlog does not count: tcp_get_info() reads the state before it locks.
  */
 static inline int tcp_state(int fd)
 {
@@ -103,11 +100,8 @@ static inline void proc_addr(const struct addr *a, char buf[static 48])
 }
 
 /*
- * tcp_state_of - the state of the socket @local -> @remote in this network
- * namespace, from /proc/net/tcp or tcp6, which has timewait sockets too
- *
- * Returns 0 if there is no such socket, -1 with errno if the table cannot be
- * read.
+ * tcp_state_of - the state of @local -> @remote in this network namespace, by
+ * /proc/net/tcp or tcp6, which has timewait sockets too; 0: none; -1 with errno
  */
 static inline int tcp_state_of(const struct addr *local,
 			       const struct addr *remote)
@@ -131,15 +125,12 @@ static inline int tcp_state_of(const struct addr *local,
 }
 
 /*
- * await_closed - wait until @fd is in TCP_CLOSE, for WAIT_S at most
- * @stop: ends the wait when it is set; or NULL
+ * await_closed - wait until @fd is in TCP_CLOSE, for WAIT_S at most, or until
+ * @stop (or NULL) is set; returns 0 or an errno value
  *
- * The kernel has then taken it out of its table (tcp_set_state() unhashes
- * first).  After the passive close: LAST-ACK is over.  After the active close:
- * a timewait socket has taken its place (tcp_time_wait()).  getpeername() gives
- * ENOTCONN (inet_getname()), nearly always at once.
- *
- * Returns 0 or an errno value.
+ * Then it is out of the kernel's table (tcp_set_state() unhashes first), its
+ * LAST-ACK over, or a timewait socket in its place (tcp_time_wait()).
+ * getpeername() gives ENOTCONN (inet_getname()), nearly always at once.
  */
 static inline int await_closed(int fd, const volatile sig_atomic_t *stop)
 {

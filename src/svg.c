@@ -24,7 +24,7 @@ struct svg {
 /* svg_new - @wide: with room for timestamps */
 struct svg *svg_new(bool wide)
 {
-	struct svg *v = xmalloc(sizeof(*v));
+	struct svg *v = xcalloc(1, sizeof(*v));
 
 	v->right = LEFT + (wide ? 540 : 380);
 	v->f = open_memstream(&v->text, &v->size);
@@ -139,9 +139,8 @@ static void put_arrow(struct svg *v, const struct arrow *a)
 }
 
 /*
- * svg_row - a segment (NULL: a state that moves without one) and the states
- * @t: its time, ns
- * @texts: the state that each end moves to, "" for none; @states: the same
+ * svg_row - a segment (NULL: a state that moves without one) at @t, and the
+ * states that the ends move to, @texts ("": none)
  */
 void svg_row(struct svg *v, int64_t t, const struct arrow *a,
 	     const char *const texts[2], const int states[2])

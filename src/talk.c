@@ -12,6 +12,9 @@
 volatile sig_atomic_t talk_stop;
 int talk_wake = -1;
 
+/* An option's level, its number and its name. */
+#define SOCKOPT(level, opt) level, opt, #opt
+
 /* --- sockets ------------------------------------------------------------- */
 
 /* tell_option - "NAME=VALUE" of a socket option, as a person writes it */
@@ -24,12 +27,11 @@ static void tell_option(const char *word, uint32_t value, bool is_range)
 }
 
 /*
- * talk_setsockopt - set an option, read it back, print both with -v; false
- * after the error line
- * @value: for SO_LINGER the seconds
+ * talk_setsockopt - set an option (SO_LINGER: in seconds), read it back, print
+ * both with -v; false after the error line
  */
-bool talk_setsockopt(struct talk *t, int fd, int level, int opt,
-		     const char *name, uint32_t value)
+static bool talk_setsockopt(struct talk *t, int fd, int level, int opt,
+			    const char *name, uint32_t value)
 {
 	const bool linger = level == SOL_SOCKET && opt == SO_LINGER;
 	const bool range = level == IPPROTO_IP && opt == IP_LOCAL_PORT_RANGE;
@@ -45,43 +47,48 @@ bool talk_setsockopt(struct talk *t, int fd, int level, int opt,
 	}
 	if (!t->verbose)
 		return true;
-	flockfile(stderr);
 	fprintf(stderr, "%s: option %s", prog_name, name);
 	tell_option("asked", value, range);
 	tell_option("got", (uint32_t)got.l_linger, range);
 	putc('\n', stderr);
-	funlockfile(stderr);
 	return true;
 }
 
 /*
- * talk_socket - a TCP socket with the options of -A, -T and -L, which accepted
- * sockets inherit; -1 after the error line
+ * talk_socket - a TCP socket with the options that are wanted; -1: refused
  */
 int talk_socket(struct talk *t, int family)
 {
+	const struct {
+		bool wanted;
+		int level, opt;
+		const char *name;
+		uint32_t value;
+	} options[] = {
+		{t->reuseaddr, SOCKOPT(SOL_SOCKET, SO_REUSEADDR), 1},
+		{t->reuseport, SOCKOPT(SOL_SOCKET, SO_REUSEPORT), 1},
+		{t->linger >= 0, SOCKOPT(SOL_SOCKET, SO_LINGER),
+		 (uint32_t)t->linger},
+		{t->no_port, SOCKOPT(IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT), 1},
+		{t->range, SOCKOPT(IPPROTO_IP, IP_LOCAL_PORT_RANGE), t->range},
+	};
 	int fd = socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 
 	if (fd < 0) {
 		FAIL(t, "socket", errno, .local = NULL);
 		return -1;
 	}
-	if ((!t->reuseaddr ||
-	     talk_setsockopt(t, fd, SOCKOPT(SOL_SOCKET, SO_REUSEADDR), 1)) &&
-	    (!t->reuseport ||
-	     talk_setsockopt(t, fd, SOCKOPT(SOL_SOCKET, SO_REUSEPORT), 1)) &&
-	    (t->linger < 0 ||
-	     talk_setsockopt(t, fd, SOCKOPT(SOL_SOCKET, SO_LINGER),
-			     (uint32_t)t->linger)))
-		return fd;
-	close(fd);
-	return -1;
+	for (size_t i = 0; i < sizeof(options) / sizeof(options[0]); i++)
+		if (options[i].wanted &&
+		    !talk_setsockopt(t, fd, options[i].level, options[i].opt,
+				     options[i].name, options[i].value)) {
+			close(fd);
+			return -1;
+		}
+	return fd;
 }
 
-/*
- * talk_bind - bind() and tell where to; false after the error line
- * @local: the address asked for; becomes the one that the kernel gave
- */
+/* talk_bind - bind() to @local, which becomes the address the kernel gave */
 bool talk_bind(struct talk *t, int fd, struct addr *local)
 {
 	if (bind(fd, &local->sa, local->len) || !local_addr(fd, local)) {
@@ -197,11 +204,8 @@ static struct timespec *time_left(struct talk *t, int64_t until,
 }
 
 /*
- * talk_wait - wait for an event, and let the conversations deal with it
- * @until: come back at this time by now_ns() at the latest; -1: no limit
- *
- * Returns whether the server's listener, whose data.ptr in t->epfd is NULL, is
- * ready.  Comes back early on a signal.
+ * talk_wait - wait for an event until @until by now_ns() (-1: no limit) or a
+ * signal, and deal with it; true: the listener (data.ptr NULL) is ready
  */
 bool talk_wait(struct talk *t, int64_t until)
 {

@@ -12,10 +12,8 @@
 #include <sys/stat.h>
 
 /*
- * tool_path - where a script or another program of the toolkit would be
- * @name: as "scripts/lab", seen from the folder that this program is in; links
- *	  to the program are followed
- *
+ * tool_path - where a script or program of the toolkit would be, into @path
+ * @name: as "scripts/lab", seen from this program's folder, links followed
  * Returns @path; an empty one, with errno, if the folder cannot be told.
  */
 static inline char *tool_path(const char *name, char path[static PATH_MAX])
@@ -50,11 +48,7 @@ static inline const char *sandbox_command(void)
 	return is_installed() ? "rtest sandbox" : "scripts/sandbox";
 }
 
-/*
- * run_command - become the script or program @name of the toolkit, if there is
- * one
- * @argv: its arguments, after one that is replaced by its path
- */
+/* run_command - become the script or program @name, if there is one */
 static inline void run_command(const char *name, char **argv)
 {
 	static const char *const folders[] = {"scripts/", ""};

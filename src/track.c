@@ -49,11 +49,9 @@ void conns_clear(struct conns *t)
 }
 
 /*
- * conn_of - the connection of a segment, a new one if need be
- * @side: set to the index of the sender's end
+ * conn_of - the connection of a segment, or a new one; @side: its sender's end
  *
- * After CONN_MAX four-tuples all are forgotten: numbers are then shown in full
- * until the next SYN.  The ladder must not hold rows then: see ladder_add().
+ * At CONN_MAX all are forgotten; no row of a ladder may refer to one then.
  */
 struct conn *conn_of(struct conns *t, const struct segment *s, int *side)
 {
@@ -75,7 +73,7 @@ struct conn *conn_of(struct conns *t, const struct segment *s, int *side)
 		conns_clear(t);
 	t->n++;
 	head = &t->bucket[h];
-	c = xmalloc(sizeof(*c));
+	c = xcalloc(1, sizeof(*c));
 	c->next = *head;
 	c->before = t->last;
 	t->last = c;
@@ -91,10 +89,7 @@ struct conn *conn_of(struct conns *t, const struct segment *s, int *side)
 	return c;
 }
 
-/*
- * conn_at - the latest connection with an end at @a, or NULL
- * @side: set to the index of that end
- */
+/* conn_at - the latest connection with an end (@side) at @a, or NULL */
 struct conn *conn_at(const struct conns *t, const struct addr *a, int *side)
 {
 	uint8_t addr[16];

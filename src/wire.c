@@ -72,8 +72,8 @@ static void show_segment(struct wire *w, const struct segment *s)
 /* flush - write the output so far */
 static void flush(struct wire *w)
 {
-	if (w->writing && !writer_flush(w->writer))
-		exit(EXIT_REFUSED);
+	if (w->writing)
+		writer_flush(w->writer);
 	if (!w->write)
 		flush_stdout();
 }
@@ -99,12 +99,10 @@ static bool take_packet(void *to, const struct packet *pkt)
 	if (!w->write) {
 		show_segment(w, &s);
 	} else {
-		if (!w->writing &&
-		    !writer_open(w->writer, w->write, pkt->link, w->snaplen))
-			exit(EXIT_REFUSED);
+		if (!w->writing)
+			writer_open(w->writer, w->write, pkt->link, w->snaplen);
 		w->writing = true;
-		if (!writer_put(w->writer, pkt))
-			exit(EXIT_REFUSED);
+		writer_put(w->writer, pkt);
 	}
 	return !w->count || w->seen < w->count;
 }
@@ -132,13 +130,12 @@ static int run_live(struct wire *w)
 
 	catch_signals(&unblocked);
 	/* Headers are enough to show, and lines are to come soon. */
-	if (w->write)
-		capture_open(&c, &w->filter, (size_t)w->ring << 20, w->snaplen,
-			     10);
-	else
-		capture_open(&c, &w->filter, (size_t)w->ring << 20, 512, 2);
-	if (w->write && !writer_open(w->writer, w->write, c.link, w->snaplen))
-		return EXIT_REFUSED;
+	capture_open(&c, &w->filter, (size_t)w->ring << 20,
+		     w->write ? w->snaplen : 512, w->write ? 10 : 2);
+	if (w->write) {
+		c.rest = (int64_t)c.blocks * 10000000 / 4;
+		writer_open(w->writer, w->write, c.link, w->snaplen);
+	}
 	w->writing = w->write;
 	if (w->seconds >= 0)
 		end = now_ns() + w->seconds;
@@ -180,10 +177,9 @@ static int run_file(struct wire *w)
 	if (!reader_open(&r, f)) {
 		while (more && reader_next(&r, &pkt) > 0)
 			more = take_packet(w, &pkt);
-		if (w->write && !w->writing &&
-		    !writer_open(w->writer, w->write,
-				 r.ng ? LINK_ETHERNET : r.link, w->snaplen))
-			return EXIT_REFUSED;
+		if (w->write && !w->writing)
+			writer_open(w->writer, w->write,
+				    r.ng ? LINK_ETHERNET : r.link, w->snaplen);
 		if (w->ladder)
 			ladder_finish(w->ladder);
 		flush(w);
@@ -298,7 +294,6 @@ static void check_options(const struct wire *w, const char *given,
 
 static void parse(struct wire *w, int argc, char **argv)
 {
-	bool chosen[3]; /* -L, -S, -j: see @formats */
 	char given[OPTIONS_MAX] = "", formats[5] = "";
 	const struct opt options[] = {
 		{'p', ARG_OTHER, .to = &w->filter, .take = take_port},
@@ -306,9 +301,9 @@ static void parse(struct wire *w, int argc, char **argv)
 		{'c', ARG_NUMBER, .to = &w->count, 1, INT32_MAX},
 		{'t', ARG_SECONDS, .to = &w->seconds},
 		{'r', ARG_TEXT, .to = &w->read},
-		{'L', ARG_SET, .to = &chosen[0]},
-		{'S', ARG_SET, .to = &chosen[1]},
-		{'j', ARG_SET, .to = &chosen[2]},
+		{'L', .kind = ARG_GIVEN},
+		{'S', .kind = ARG_GIVEN},
+		{'j', .kind = ARG_GIVEN},
 		{'w', ARG_TEXT, .to = &w->write},
 		{'a', ARG_SET, .to = &w->look.absolute},
 		{'v', ARG_SET, .to = &w->look.verbose},

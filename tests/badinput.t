@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
 # server and client given what they cannot use: one line on stderr, the right
 # exit code, and nothing left.
 

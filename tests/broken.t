@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
 # What breaks under an arm is reported: programs that end badly, shells that are killed,
 # a full disk, limits, tools that are not what they were.  No verdict comes of it, and
 # nothing is left.

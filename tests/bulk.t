@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
 # client --bulk: both ends of many connections, by what ss shows of them.
 #
 #	CLIENT=./other tests/bulk.t	tests another build

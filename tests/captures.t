@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
 # wire: the final states of conversations that were reordered, lost, duplicated,
 # half closed, reset, opened fast, opened and closed by both at once; and which
 # of their segments are drawn as lost.

@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
 # scripts/lab demo: an experiment at walking pace, with keys from a file.
 . "${0%/*}/tap.bash"
 

@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
 # The documents: what they tell to type works, the experiments that they name
 # exist, and findings.md tells of each experiment what its file says.
 #

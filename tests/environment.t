@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
 # What comes from outside: a user's variables and functions change nothing, and
 # docs/environment.md has all that does.
 . "${0%/*}/tap.bash"

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 # shellcheck shell=bash disable=SC2154,SC2034,SC2016
 # experiments.bash - experiments made by a test, and what a run on them left.
 # Source it after tap.bash.

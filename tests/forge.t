@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
 # forge: every option, bad input, the checksum by two independent judges
 # (tcpdump, and the kernel's own counter), answers of real sockets, and a
 # conversation by hand with a program that reads it.

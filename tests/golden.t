@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
 # A run against the one that is known (tests/golden): of some experiments, or, from
 # tests/long/golden.t, of all.
 

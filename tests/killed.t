@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
 # SIGKILL at a random moment of any of the lab's processes: lab, sandbox, run, workers,
 # arms, hosts, programs.  Nothing is left, nothing hangs, and exit code 0 means that
 # every arm has ended well.

@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
 # scripts/lab: its commands, formats and exit codes, and that it leaves nothing.
 # shellcheck disable=SC2016 # texts for another bash
 . "${0%/*}/tap.bash"

@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
 # docs/man: lint has nothing to say, every option of a program is in its page
 # and no other, and the examples run.
 . "${0%/*}/tap.bash"

@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
 # peek: what it shows of sockets in every state, and its bad input.
 . "${0%/*}/tap.bash"
 on_one_cpu

@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
 # lib/results/plot.awk, and the words plot and point.
 . "${0%/*}/tap.bash"
 

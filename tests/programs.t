@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
 # server and client: every option by what it does to the sockets that ss
 # shows, the articles' command lines, JSON, signals, and lost connections.
 #
@@ -380,11 +381,15 @@ is "also by a write that fails" "1|1000000|ECONNRESET" \
 
 # --- pauses --------------------------------------------------------------------
 
+serve s -Q 3600 -d 7039
+background c "$client" -c -j 127.0.0.1 7039
+await s eof
+ends_become "-Q: CLOSE-WAIT while it pauses" FIN-WAIT-2/CLOSE-WAIT 7039
+end s "$spid"
+reap c "$pid"
 serve s -Q 1 -O 0.3 -d 7030
 background c "$client" -c -j 127.0.0.1 7030
 cpid=$pid
-await s eof
-ends_become "-Q: CLOSE-WAIT while it pauses" FIN-WAIT-2/CLOSE-WAIT 7030
 reap s "$spid"
 reap c "$cpid"
 ok "-Q: close() not before 1 s" later s eof closed 1

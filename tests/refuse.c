@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /*
  * refuse - runs a command in which a call fails with EPERM, as in a container
  *

@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
 # server -F, the relay, and -r, the rounds of server and client: what arrives,
 # who closes first, and what ss shows of it.
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // What tests/report.t puts into a copy of a report: it looks at the page as a
 // browser shows it, and tells its results, as lines of TAP without numbers.
 (function () {

@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
 # lab report: the page of a run, what is in it, and how a browser shows it.
 . "${0%/*}/tap.bash"
 

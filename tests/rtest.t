@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
 # rtest: the article's transcript, every option, errors, signals, and that no
 # connection fails while an old socket is still closing.
 #

@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
 # scripts/sandbox: what it makes, what it refuses, and that nothing is left
 . "${0%/*}/tap.bash"
 

@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
 # client --search: which ports connect() is given, and what is left behind.
 # Nothing here looks at a time.
 unshare -Urn true 2>/dev/null ||

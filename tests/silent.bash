@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 # shellcheck shell=bash disable=SC2154,SC2034
 # silent.bash - a host whose kernel says nothing, for the tests of forge.  Source it
 # as root of a user namespace.

@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
 # lib/slabs.awk: what it reads from the counters of the slab caches, and what it
 # makes of the noise of others.
 . "${0%/*}/tap.bash"

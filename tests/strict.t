@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
 # A mistake in an experiment's file is an error with file and line, and nothing runs.
 
 . "${0%/*}/tap.bash"

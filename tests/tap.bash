@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 # shellcheck shell=bash disable=SC2034
 # tap.bash - the words that the tests are written in.  Source it first:
 #

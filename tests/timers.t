@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
 # shellcheck disable=SC2317 # the words under test call these
 # The words of scripts/lib/timers, their rules in scripts/model/model, and
 # client --ages.

@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
 # scripts/why: processes that it may not look into, commands that are none or do not
 # end, names with no address or with forty.  A line says which it is, and what to do.
 . "${0%/*}/tap.bash"

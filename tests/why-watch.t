@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
 # scripts/why -- COMMAND, why -p PID, why ports, -j: what a program does, and what it
 # is told of it.
 . "${0%/*}/tap.bash"

@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
 # scripts/why: its options and answers; that it changes nothing; and that it is
 # right before every call of the grids.
 . "${0%/*}/tap.bash"

@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
 # wire: options, bad input, capture, pcap files, numbers, ladder, fuzzing.
 #
 # The count of a capture is held against the kernel's own count of received

@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
 # The words of scripts/lib: each of their checks, made to fail.
 #
 # Every case is an experiment of one arm and one control, whose steps do something

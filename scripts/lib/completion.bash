@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 # shellcheck shell=bash
 # completion.bash - completion for bash: the commands, their options, the
 # experiments and their groups.  In the source tree: . scripts/lib/completion.bash; then

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 # slabs.awk - how much slab memory one connection takes, from the counters after
 # each of several steps.
 #

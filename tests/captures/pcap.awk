@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 # pcap.awk - conversations (see there) as the records of a raw IP pcap file, in
 # hexadecimal.  Each is from a client port of its own, 1001 and on, to port 80.
 # want=FILE: there go the states that are to be, as "PORT CLIENT SERVER NAME",

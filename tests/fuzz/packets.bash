@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 # shellcheck shell=bash disable=SC2034
 # packets.bash - pcap files and packets by hand, as hexadecimal text
 #

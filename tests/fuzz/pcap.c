@@ -21,8 +21,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (!f)
 		die_errno("open %zu bytes as a file", size);
 	if (!reader_open(&r, f)) {
-		check(writer_open(&writer, "/dev/null", 0, SNAPLEN_MAX),
-		      "/dev/null opens");
+		writer_open(&writer, "/dev/null", 0, SNAPLEN_MAX);
 		while ((more = reader_next(&r, &pkt)) > 0) {
 			uint8_t *copy = malloc(pkt.cap + 1);
 
@@ -35,10 +34,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 			memcpy(copy, pkt.data, pkt.cap);
 			pkt.data = copy;
 			writer.link = pkt.link;
-			check(writer_put(&writer, &pkt), "/dev/null takes it");
+			writer_put(&writer, &pkt);
 			free(copy);
 		}
-		check(writer_flush(&writer), "/dev/null takes it");
+		writer_flush(&writer);
 		close(writer.fd);
 	}
 	check(more >= 0 || *r.error, "a bad file is named");

@@ -42,7 +42,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	note.end.in.sin_addr.s_addr = htonl(0x02000000);
 	note.end.len = sizeof(note.end.in);
 	for (size_t k = 0; k < 4; k++) {
-		struct conns *conns = xmalloc(sizeof(*conns));
+		struct conns *conns = xcalloc(1, sizeof(*conns));
 		struct look look = {.format = kinds[k].format,
 				    .verbose = k == 2,
 				    .rows = k == 3 ? 5 : 0,

@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
 # make install, uninstall, dist and deb: what is installed works with the source
 # tree gone, as another user, and uninstall leaves nothing.
 . "${0%/*}/../tap.bash"

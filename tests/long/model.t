@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
 # A rule of the model that is turned around is found out: the lab reports the
 # experiment as unexpected.
 

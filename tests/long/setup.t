@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
 # scripts/setup: does nothing when nothing is missing, names what is missing,
 # and asks the right package manager in the right words
 . "${0%/*}/../tap.bash"

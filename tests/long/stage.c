@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /*
  * stage - puts a TCP port into a state, for why-matrix.t
  *

@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
 # scripts/why: situations from reports, each made: the first line, who holds it, and
 # the first way out, which is followed and must work.
 . "${0%/*}/../tap.bash"

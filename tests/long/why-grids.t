@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
 # scripts/why: right before every call of the grids of experiments.
 . "${0%/*}/../tap.bash"
 on_one_cpu

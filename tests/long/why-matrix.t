@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
 # scripts/why, asked before 3,000 calls that are drawn by lot (see why-matrix): not one
 # wrong first line, a condition only where the kernel shows no more, and of each
 # condition both comes to pass.  RTEST_MATRIX=CALLS, RTEST_SEED=N.

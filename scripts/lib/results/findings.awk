@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 # findings.awk - docs/findings.md, or with table=1 the table of the README.
 # Input: EXPERIMENT/lesson, compared.tsv, arms.tsv, experiments.tsv; see record.awk and rows.awk.
 # Variables: kernel, table.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 # json.awk - the lines of design.md, one for each experiment.
 # Input: compared.tsv, evidence.tsv, arms.tsv, experiments.tsv; see record.awk.
 # Variables: kernel; defaults, its sysctls as NAME=VALUE ...

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 # plot.awk - draws a plot: as SVG, or in characters for a terminal.
 #
 #	awk -v form=svg|text [-v width=N] -f plot.awk FILE

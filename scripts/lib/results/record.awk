@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 # record.awk - the fields of arms.tsv and experiments.tsv by name: $F["observed"]; and
 # what is said of them in one way.
 # Variables: arm_fields and experiment_fields, their names in order (lib/arm,

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 # report.awk - the page of a run.
 #
 # Input: standard input, from `report`: what wire drew (see read_ladder); about, which

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // The filters of the summary.  They hide rows of the table and, with them, the
 // sections below.  Without scripts the page shows everything.
 (function () {

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 # rows.awk - the arms of an experiment in as few rows as tell what was observed and why.
 # See record.awk; for findings.awk and report.awk.
 #

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 # show.awk - experiments for people: the claim, the verdict, every arm.  Arms that agree
 # are folded, unless all=1: the first with its evidence, the others by their names.
 # names: those that are shown, or nothing for all.

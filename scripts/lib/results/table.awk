@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 # table.awk - the table at the end of `lab run`.
 # Input: arms.tsv, experiments.tsv; see record.awk.  Variables: colour, kernel, seconds;
 # lab, what a user types to call it; report, the page's path or nothing.

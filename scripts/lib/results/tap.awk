@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 # tap.awk - TAP 14: a test for each experiment, its arms as subtests.
 # Input: arms.tsv, experiments.tsv; see record.awk.  Variables: n, how many; version, for
 # the first line.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 # timing.awk - where the time went: for each experiment its arms, when the first began
 # and the last ended, its longest arm, and the CPU time of its arms' shells and of the
 # programs that they waited for; the costliest first.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 # verdict.awk - computes the verdict of each experiment from its arms.
 #
 # Input: declared.tsv (what experiments declare), compared.tsv (which arm is compared
