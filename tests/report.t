@@ -19,7 +19,7 @@ is 'the page has every experiment, once' 4 "$(grep -c '<section class=trial id='
 # rows_of TABLE NAME: the lines of the experiment there;
 rows_of() { awk -F '\t' -v name="$2" '$1 == name' "$kept/$1.tsv"; }
 for name in server-close hello two-sides listen-restart; do
-	claim=$(rows_of experiments "$name" | cut -f 5)
+	claim=$(rows_of experiments "$name" | cut -f 6)
 	ok "$name: its claim is told" grep -qF "<blockquote><p>$claim</p>" "$page"
 	part=$(sed -n "/<section class=trial id=\"$name\"/,/<\/section>/p" "$page")
 	is "$name: every arm has its row" "$(rows_of arms "$name" | wc -l)" \
@@ -70,10 +70,10 @@ is 'show: what was not run is not there' \
 evil=$tmp/evil=1
 cp -r "$kept" "$evil"
 attack='</pre><script>document.title="hacked"</script><img src=x onerror=alert(1)>"'"'&amp;"
-for file in "$evil"/{experiments,arms,evidence}.tsv "$evil/about" "$evil/hello/lesson"; do
+for file in "$evil"/{experiments,arms,evidence,compared}.tsv "$evil/about" "$evil/hello/lesson"; do
 	awk -v attack="$attack" -F '\t' -v OFS='\t' '
 		BEGIN { gsub(/&/, "\\\\&", attack) }
-		{ for (i = 1 + (FILENAME !~ /lesson/); i <= NF; i++) if ($i !~ /^([0-9.]*|true|holds(-if)?)$/) sub(/$/, attack, $i); print }' \
+		{ for (i = FILENAME ~ /compared/ ? 5 : 1 + (FILENAME !~ /lesson/); i <= NF; i++) if ($i !~ /^([0-9.]*|true|holds(-if)?)$/) sub(/$/, attack, $i); print }' \
 		"$file" >"$tmp/new" && cp "$tmp/new" "$file"
 done
 printf '<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"><title>a "plot" of 100%%</title>\n<style>body{display:none}text{fill:#000}</style></svg>\n' >"$evil/hello/plot.svg"
