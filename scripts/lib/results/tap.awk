@@ -22,7 +22,7 @@ FILENAME ~ /arms\.tsv$/ {
 	condition = $E["condition"]
 	gsub(/#/, "\\#", condition)
 	printf "# Subtest: %s\n    1..%d\n    # scope: %s\n", name, count[name], \
-		$E["article"] ($E["article"] == "" ? "" : " ") "and the kernel's defaults"
+		$E["article"] ($E["article"] == "" ? "" : ", ") "this kernel's defaults"
 	printf "%s", lines[name]
 	printf "%s %d - %s: %s%s%s\n", ($E["ok"] == "true" ? "ok" : "not ok"), ++tests, name, \
 		$E["verdict"], (condition == "" || $E["verdict"] == "skipped" ? "" : ": " condition), \
