@@ -25,7 +25,7 @@ watch "$enough$enough"
 is "to the end: exit code" 0 "$status"
 is "to the end: nothing on stderr" '' "$err"
 like "one after the other, with their verdicts" \
-	'^# server-close \(close\).*# server-close: the verdict.*  holds +server-close .*# client-close \(close\).*  holds if +client-close .*# syn-in-time-wait \(wire\).*  holds if +syn-in-time-wait .*# syn-in-time-wait: the reason' "$out"
+	'^# server-close \(close\).*# server-close: the verdict.*  holds +server-close .*# client-close \(close\).*  holds if +client-close .*# syn-in-time-wait \(wire\).*  holds +syn-in-time-wait .*# syn-in-time-wait: the reason' "$out"
 story=$out
 out=${out%%'# client-close'*}
 like "both arms are shown, then all" \
