@@ -71,7 +71,7 @@ check check-long:
 	RTEST_BIN='$(RTEST_BIN)' prove --jobs $(JOBS) $(PROVEFLAGS) $(tests)
 
 # A tool that is not here is said, and left out.
-lint: ## gcc, clang, clang-format, shellcheck: no warning is allowed
+lint: ## gcc, clang, the experiments, clang-format, shellcheck: no warning is allowed
 	@set -e; for cc in gcc clang; do \
 		command -v $$cc >/dev/null || { echo "lint: skipped: no $$cc"; continue; }; \
 		echo "lint: $$cc"; \
@@ -80,6 +80,7 @@ lint: ## gcc, clang, clang-format, shellcheck: no warning is allowed
 				$(CPPFLAGS) $$file; \
 		done; \
 	done
+	@echo 'lint: lab list --check'; scripts/lab list --check >/dev/null
 	@if command -v clang-format >/dev/null; then echo 'lint: clang-format'; \
 		clang-format --dry-run -Werror $(c_files) $(wildcard src/*.h); \
 	else echo 'lint: skipped: no clang-format'; fi

@@ -253,7 +253,7 @@ whole open-fine <<<"${open/4,5,6/4,5}"
 out_dir=$tmp/out
 limit=120
 ok=("$tmp/experiments/"{fine,skipped,texts,once-too-slow,open-fine,untested{,-same,-unsaid,-beyond}})
-run $lab run --jobs 24 --patience 3 --out "$out_dir" --format json "${ok[@]}"
+run $lab run --jobs 24 --patience 8 --out "$out_dir" --format json "${ok[@]}"
 is "what is right, and what is skipped: exit code, nothing on stderr" 0: "$status:$err"
 judged "$out_dir" fine holds connected
 unlike "fine: nothing of tries" 'run [0-9]+ times' "$(grep ^fine "$out_dir/evidence.tsv")"
@@ -276,15 +276,15 @@ else
 fi
 
 rm "${ok[@]}"
-run $lab run --jobs 24 --patience 3 --out "$out_dir" "$tmp/experiments/"*
+run $lab run --jobs 24 --patience 8 --out "$out_dir" "$tmp/experiments/"*
 is "the others: exit code, nothing on stderr" 1: "$status:$err"
 judged "$out_dir" other-outcome unexpected ECONNREFUSED
-judged "$out_dir" await-state unexpected 'is in state ESTAB, not TIME-WAIT, after 3 s'
+judged "$out_dir" await-state unexpected 'is in state ESTAB, not TIME-WAIT, after 8 s'
 judged "$out_dir" await-gone unexpected 'is in state ESTAB, not none'
 judged "$out_dir" not-any-more unexpected 'is in state ESTAB, no longer in TIME-WAIT'
 judged "$out_dir" left unexpected '127.0.0.1:44401 127.0.0.1:44400 has left TIME-WAIT before the attempt'
 judged "$out_dir" not-counted unexpected 'ss showed 1 timewait socket with these ends, TcpExtTWRecycled counts 0'
-judged "$out_dir" never-settles unexpected 'still there after 3 s: here: '
+judged "$out_dir" never-settles unexpected 'still there after 8 s: here: '
 judged "$out_dir" queues unexpected '1000 bytes written, but ss shows Send-Q 0 and Recv-Q 0'
 judged "$out_dir" segments-in unexpected 'here received 0 segments, not 5'
 judged "$out_dir" no-segment unexpected '0 segments \[S\] from 127.0.0.1:44401, not 1'
@@ -292,7 +292,7 @@ judged "$out_dir" disagree unexpected "the sources differ: '1' and '2'"
 judged "$out_dir" start-fails unexpected 'start client .*ECONNREFUSED'
 judged "$out_dir" run-fails unexpected 'client .*ECONNREFUSED'
 judged "$out_dir" finish-fails unexpected 'server ended without the event end'
-judged "$out_dir" no-event unexpected 'server did not report accepted within 3 s'
+judged "$out_dir" no-event unexpected 'server did not report accepted within 8 s'
 judged "$out_dir" no-sysctl skipped 'this kernel has no sysctl net.ipv4.tcp_no_such_thing'
 judged "$out_dir" bad-sysctl unexpected 'the kernel refuses net.ipv4.ip_local_port_range'
 judged "$out_dir" no-link unexpected 'here has no neighbour to mislead'

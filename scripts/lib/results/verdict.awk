@@ -9,9 +9,9 @@
 # An arm agrees with the article when it was observed to do what the article
 # promised for it, and the model leaves no other number open ("4 or 5
 # connections"): a promise that is kept by chance is not kept.  Arms for which it
-# promises nothing, and controls, are not counted.  Nor are skipped arms, unless
-# the claim would hold without them: then the model's expectation stands for the
-# observation, as what this machine cannot show does not hold for that.
+# promises nothing, and controls, are not counted.  Of skipped arms the model's
+# expectation stands for the observation where the claim would hold without them, as
+# what this machine cannot show does not hold for that; and in the text of a condition.
 
 FILENAME ~ /declared\.tsv$/ {
 	declared[$E["experiment"]] = $0
@@ -252,6 +252,7 @@ function condition(    yes, no, n_yes, a) {
 	n_yes = literals
 	for (a = 0; a < arms; a++) agrees[a] = !agrees[a]
 	no = cover()
+	for (a = 0; a < arms; a++) agrees[a] = !agrees[a]
 	if (no != "" && (yes == "" || literals < n_yes)) return "not (" no ")"
 	return yes == "" ? "no condition of these arms alone" : yes
 }
@@ -259,7 +260,7 @@ function condition(    yes, no, n_yes, a) {
 END { finish() }
 
 # finish(): prints the line of the experiment whose arms have all been read.
-function finish(    a, text) {
+function finish(    a, text, tested_text) {
 	if (experiment == "") return
 	check_controls()
 	if (unexpected || undecided != "") {
@@ -280,11 +281,15 @@ function finish(    a, text) {
 	} else {
 		tested = arms
 		verdict = judge()
-		if (verdict == "holds-if") text = condition()
+		if (verdict == "holds-if") tested_text = condition()
+		for (a = 0; a < untested; a++) count(would_agree[a], untested_has[a])
 		if (verdict == "holds") {
-			for (a = 0; a < untested; a++) count(would_agree[a], untested_has[a])
 			verdict = judge()
 			if (verdict == "holds-if") text = exceptions()
+		} else if (verdict == "holds-if") {
+			# The text is the same whatever this machine cannot run.
+			text = condition()
+			if (text != tested_text) text = text "; not all of that was tested here"
 		}
 	}
 	printf "%s\t%s\t%s\t%s\t%s\t%d\n", declared[experiment], verdict, text, \
