@@ -692,9 +692,11 @@ if command -v jq >/dev/null; then
 		verdict $? "-j: each line is an object, event first, t last ($f)"
 		is "-j: keys in their order ($f)" "" "$(jq -c 'keys_unsorted as $k |
 			["event", "call", "local", "peer", "errno", "state", "bytes",
-			 "sent", "connections", "data", "t"] - (
+			 "sent", "connections", "reuseaddr", "reuseport",
+			 "timestamps", "data", "t"] - (
 			["event", "call", "local", "peer", "errno", "state", "bytes",
-			 "sent", "connections", "data", "t"] - $k) |
+			 "sent", "connections", "reuseaddr", "reuseport",
+			 "timestamps", "data", "t"] - $k) |
 			select(. != $k)' "$tmp/$f.out")"
 	done
 else
