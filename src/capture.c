@@ -300,24 +300,16 @@ bool capture_run(struct capture *c, take_fn *take, void *to, int64_t end,
 
 	for (;;) {
 		int64_t left = end ? end - now_ns() : INT64_MAX;
-		size_t first = c->next, used;
-		bool rests;
 		struct timespec ts;
 		int n;
 
 		capture_take(c, take, to, &more);
-		used = (c->next + c->blocks - first) % c->blocks;
 		if (!more)
 			return true;
 		if (interrupted || left <= 0)
 			return capture_drain(c, take, to);
 		if (c->down && left > ask_again)
 			left = ask_again;
-		/* Few wakes: a quarter of the ring is closed meanwhile. */
-		rests = c->rest && used && used <= c->blocks / 4;
-		p.events = rests ? 0 : POLLIN;
-		if (rests && left > c->rest)
-			left = c->rest;
 		ts = timespec_of(left);
 		n = ppoll(&p, 1, left == INT64_MAX ? NULL : &ts, unblocked);
 		if (n < 0 && errno != EINTR)

@@ -35,7 +35,6 @@ struct capture {
 	int fd, ifindex;
 	const char *ifname; /* NULL: all interfaces */
 	bool patient;	    /* an interface that is down is waited for */
-	int64_t rest;	    /* ns, in which packets may gather; 0: none */
 	bool down;	    /* the interface exists, but is down */
 	uint32_t base;	    /* where IP begins */
 	uint32_t link;

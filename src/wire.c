@@ -132,10 +132,8 @@ static int run_live(struct wire *w)
 	/* Headers are enough to show, and lines are to come soon. */
 	capture_open(&c, &w->filter, (size_t)w->ring << 20,
 		     w->write ? w->snaplen : 512, w->write ? 10 : 2);
-	if (w->write) {
-		c.rest = (int64_t)c.blocks * 10000000 / 4;
+	if (w->write)
 		writer_open(w->writer, w->write, c.link, w->snaplen);
-	}
 	w->writing = w->write;
 	if (w->seconds >= 0)
 		end = now_ns() + w->seconds;
