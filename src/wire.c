@@ -131,7 +131,7 @@ static int run_live(struct wire *w)
 	catch_signals(&unblocked);
 	/* Headers are enough to show, and lines are to come soon. */
 	capture_open(&c, &w->filter, (size_t)w->ring << 20,
-		     w->write ? w->snaplen : 512, w->write ? 10 : 2);
+		     w->write ? w->snaplen : 512, w->write ? 40 : 2);
 	if (w->write)
 		writer_open(w->writer, w->write, c.link, w->snaplen);
 	w->writing = w->write;

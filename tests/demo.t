@@ -203,7 +203,7 @@ own waits listening '[ -n "$walking" ] || until read -rt 0 -u "$keys"; do nap 0.
 }
 watch "$enough" "$tmp/wrong"
 is "an unexpected outcome: exit code" 1 "$status"
-like "an unexpected outcome: said" 'Observed: listening.*UNEXPECTED; expected was bound: so it is' "$out"
+like "an unexpected outcome: said" 'Observed: listening.*UNEXPECTED; expected was bound: f: so it is' "$out"
 watch "$enough" "$tmp/broken"
 is "a broken arm: exit code" 1 "$status"
 like "a broken arm: why" '# broken: this arm was failed.*as planned' "$out"
