@@ -42,7 +42,7 @@ cp -Rp "$tmp/tree/." "$tmp/keep"
 rm -rf "$tmp/tree"
 
 # --- what is there ---
-commands=(client forge lab sandbox server)
+commands=(client forge kernels lab sandbox server)
 [ ! -x scripts/why ] || commands+=(why)
 commands+=(wire)
 names=$(printf 'rtest\n'; printf 'rtest-%s\n' "${commands[@]}")
