@@ -136,7 +136,7 @@ fails 1 "^lab: $tmp/empty has no results: $lab run --out $tmp/empty" $lab report
 is 'and leaves nothing there' '' "$(ls -A "$tmp/empty")"
 echo '{"experiment":"hello"}' >"$tmp/empty/results.json"
 fails 1 "^lab: $tmp/empty/experiments.tsv is missing: $lab run --out $tmp/empty" $lab report "$tmp/empty"
-touch "$tmp/empty/"{experiments,arms,evidence}.tsv
+touch "$tmp/empty/"{experiments,arms,compared,evidence}.tsv
 fails 1 "^lab: $tmp/empty/experiments.tsv names no experiment" $lab report "$tmp/empty"
 fails 1 "^lab: $tmp/theirs/INDEX is here and is no run's of the lab" $lab run --out "$tmp/theirs" hello
 fails 1 '^lab: /run/.*: cannot keep results there: ' $lab run --out "/run/rtest.$$" hello
