@@ -18,10 +18,7 @@ $1 == "experiment" {
 	n_arms = n_quotes = 0
 }
 
-$1 == "quote" {
-	# (What no article says promises nothing of its own: it asks.)
-	spoken_of[n_quotes++] = $4
-}
+$1 == "quote" { spoken_of[n_quotes++] = $4 }
 
 $1 == "arm" {
 	arm[n_arms] = $3
