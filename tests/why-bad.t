@@ -139,11 +139,11 @@ else
 		until [ -e "$tmp/ready" ]; do sleep 0.02; done
 		printf '\003'
 		until [ -e "$tmp/over" ]; do sleep 0.02; done
-	} | { script -qec 'stty -echo; "$why" -- bash "$tmp/waits"' /dev/null; echo "exit $?"; echo >"$tmp/over"; }
+	} | { script -qec 'stty -echo; exec "$why" -- bash "$tmp/waits"' /dev/null; echo "exit $?"; echo >"$tmp/over"; }
 	END
 	out=${out//$'\r'/}
 	# Without echo: isig() of n_tty signals first and echoes ^C later, which may come
-	# behind the command's own word.
+	# behind the command's own word.  exec: a dash in between ends of the signal at once.
 	says 'Ctrl-C goes to it' 'interrupted
 exit 5'
 fi
