@@ -68,6 +68,11 @@ changed 'ports without numbers' "$control" 'ports wants two numbers' 's/^control
 changed 'two arms of the same conditions' "$((grid + 1))" 'an arm with these conditions is there already: old=TIME-WAIT tcp_timestamps=1 colour=red' '/^grid/a arm old=TIME-WAIT tcp_timestamps=1 colour=red'
 changed 'an arm and a control of the same conditions' "$((control + 1))" 'is there already' '/^control/a arm old=none tcp_timestamps=0 colour=red'
 
+changed 'a sentence that rests on nothing' "$((claim + 1))" 'means wants a sentence, and for what it rests on' '/^claim/a means "It is so."'
+changed 'a sentence without an outcome' "$((claim + 1))" "the sentence rests on \"OUTCOME: CONDITIONS\", not on 'colour=red'" '/^claim/a means "It is so." colour=red'
+changed 'a sentence of no arm' "$((claim + 1))" 'the sentence rests on old=LISTEN, which no arm has' '/^claim/a means "It is so." "connected: old=LISTEN"'
+changed 'a sentence of a condition that nobody knows' "$((claim + 1))" 'the sentence rests on lnik=, which no arm has' '/^claim/a means "It is so." "connected: lnik="'
+
 # --- what proves nothing ---
 changed 'a control with two causes' "$control" 'the control old=none tcp_timestamps=0 link=link colour=red has more than one cause: it differs from every arm in' '/^control/s/colour/link=link colour/'
 changed 'a control with the conditions of an arm' "$control" 'the control colour=red tcp_timestamps=0 old=TIME-WAIT has the conditions of an arm: it controls nothing' 's/^control.*/control colour=red tcp_timestamps=0 old=TIME-WAIT/'

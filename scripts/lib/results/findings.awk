@@ -23,6 +23,7 @@ FILENAME ~ /arms\.tsv$/ { add_to_rows(); next }
 	scope[n] = $E["article"]
 	gsub(/ /, "`, `", scope[n])
 	verdict[n] = $E["verdict"]
+	means[n] = sentence($E["means"], $E["doubt"])
 	condition[n] = in_words($E["verdict"], $E["condition"], "`", "`")
 }
 
@@ -40,11 +41,13 @@ function said(verdict, condition,    text) {
 }
 
 function print_table(    i) {
-	print "| verdict on Linux " kernel " | experiment | the claim | |"
+	print "| verdict on Linux " kernel " | experiment | the claim | in words |"
 	print "| --- | --- | --- | --- |"
 	for (i = 1; i <= n; i++) {
 		gsub(/\|/, "\\|", claim[i])
-		print "| " words(verdict[i]) " | " name_at[i] " | " claim[i] " (" sources[i] ") | " condition[i] " |"
+		gsub(/\|/, "\\|", means[i])
+		print "| " words(verdict[i]) " | " name_at[i] " | " claim[i] " (" sources[i] ") | " \
+			(means[i] != "" ? means[i] : condition[i]) " |"
 	}
 }
 
@@ -62,6 +65,7 @@ function print_findings(    i, j, row) {
 	for (i = 1; i <= n; i++) {
 		if (group[i] != group[i - 1]) print "\n## " group[i]
 		print "\n### " name_at[i] "\n\n> " claim[i] "\n" quotes[name_at[i]]
+		if (means[i] != "") print means[i] "\n"
 		print said(verdict[i], condition[i]) "  Scope: " (scope[i] == "" ? "" : "`" scope[i] "`, ") \
 			"this kernel's defaults.\n"
 		print lesson[name_at[i]]

@@ -60,5 +60,6 @@ FILENAME ~ /arms\.tsv$/ {
 	print ",\"kernel\":" text(kernel) ",\"outcome\":" text($E["outcome"]) \
 		",\"arms\":[" arms[$E["experiment"]] "]" \
 		",\"scope\":" conditions($E["article"]) ",\"defaults\":" conditions(defaults) \
-		",\"question\":" text($E["question"]) ",\"quotes\":[" quotes[$E["experiment"]] "]}"
+		",\"question\":" text($E["question"]) ",\"quotes\":[" quotes[$E["experiment"]] "]" \
+		",\"means\":" text($E["means"]) ",\"doubt\":" text($E["doubt"]) "}"
 }

@@ -49,6 +49,12 @@ function in_words(verdict, condition, left, right,    n, i, term, at, before, te
 	return text rest
 }
 
+# sentence(means, doubt): the verdict in words, and what makes it doubtful.
+function sentence(means, doubt) {
+	if (doubt == "") return means
+	return doubt ~ /^not so/ ? "No longer true: " means " (" doubt ")" : means " (" doubt ")"
+}
+
 # counted(observed): a number with its noun, which may be one.
 function counted(observed) {
 	if (observed ~ /^1 [a-z][a-z][a-z]+s$/) sub(/s$/, "", observed)

@@ -221,6 +221,7 @@ FILENAME == "experiments.tsv" {
 	verdict_of[experiments] = $E["verdict"]
 	claim_of[experiments] = $E["claim"]
 	said[experiments] = in_words($E["verdict"], html($E["condition"]), "<code>", "</code>")
+	means[experiments] = html(sentence($E["means"], $E["doubt"]))
 	tally[$E["verdict"]]++
 	if (!group_seen[$E["group"]]++) group_name[++groups] = $E["group"]
 	n = split($E["sources"], f, " ")
@@ -330,7 +331,8 @@ function print_summary(    i, known, present) {
 			"\" data-sources=\"" html(sources_of[i]) "\" data-verdict=\"" html(verdict_of[i]) \
 			"\"><td>" badge(verdict_of[i]) "<th scope=row><a href=\"#" html(name_at[i]) "\">" html(name_at[i]) \
 			"</a><td class=dim>" html(group_of[i]) "<td>" html(claim_of[i]) \
-			(said[i] == "" ? "" : "<div class=\"if dim\">" said[i] "</div>") \
+			(means[i] != "" ? "<div class=\"if dim\">" means[i] "</div>" : \
+			said[i] == "" ? "" : "<div class=\"if dim\">" said[i] "</div>") \
 			"<td>" html(sources_of[i])
 	print "</tbody></table></section>"
 }
@@ -379,6 +381,7 @@ function print_trial(t,    name, verdict, i, n, f, list) {
 	print "<section class=trial id=\"" html(name) "\"><h3><a href=\"#" html(name) "\">" html(name) "</a> " \
 		badge(verdict) "</h3>"
 	print "<blockquote><p>" html(claim_of[t]) "</p>" quotes[name] "<footer class=dim>" list "</footer></blockquote>"
+	if (means[t] != "") print "<p class=means>" means[t] "</p>"
 	print "<p class=if><strong>" html(capital(words(verdict == "holds-if" ? "holds" : verdict))) \
 		"</strong>" (said[t] == "" ? "" : (verdict == "holds-if" ? ", " : ": ") said[t]) ".</p>"
 	print lesson[name] closing[name]

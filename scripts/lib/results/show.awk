@@ -37,6 +37,7 @@ names != "" && index(" " names " ", " " $E["experiment"] " ") == 0 { next }
 	printf "%s%s (%s; %s)\n%s\nverdict: %s%s (%s s)\n", (shown++ ? "\n" : ""), name, $E["group"], $E["sources"], \
 		$E["claim"], $E["verdict"], \
 		($E["condition"] == "" ? "" : ": " in_words($E["verdict"], $E["condition"])), $E["seconds"]
+	if ($E["means"] != "") printf "means: %s\n", sentence($E["means"], $E["doubt"])
 	printf "%sscope: %sthis kernel's defaults\n", quotes[name], ($E["article"] == "" ? "" : $E["article"] ", ")
 	for (i = 1; i <= arms[name]; i++) printf "%s%s", arm[name, i], also[name, i]
 }

@@ -4,7 +4,8 @@
 # Input: declared.tsv (what experiments declare), compared.tsv (which arm is compared
 # with which; see controls.awk), then arms.tsv; see record.awk.
 # Variable: defaults, this kernel's sysctls as NAME=VALUE ...
-# Output: experiments.tsv.
+# Output: experiments.tsv; the last two fields are the experiment's sentence, and what
+# makes it doubtful.
 #
 # An arm agrees with the article when it was observed to do what the article
 # promised for it, and the model leaves no other number open ("4 or 5
@@ -21,6 +22,11 @@ FILENAME ~ /declared\.tsv$/ {
 FILENAME ~ /compared\.tsv$/ {
 	if ($1 == "class") class[$2, $3] = $4
 	else if ($1 == "control") compared[$2, $3] = compared[$2, $3] " " $4
+	else if ($1 == "means") means[$2] = $3
+	else if ($1 == "rests") {
+		rests_on[$2, ++bases[$2]] = $4
+		rests_outcome[$2, bases[$2]] = $3
+	}
 	next
 }
 
@@ -292,8 +298,34 @@ function finish(    a, text, tested_text) {
 			if (text != tested_text) text = text "; not all of that was tested here"
 		}
 	}
-	printf "%s\t%s\t%s\t%s\t%s\t%d\n", declared[experiment], verdict, text, \
-		(verdict == "unexpected" ? "false" : "true"), busy(), seen
+	printf "%s\t%s\t%s\t%s\t%s\t%d\t%s\t%s\n", declared[experiment], verdict, text, \
+		(verdict == "unexpected" ? "false" : "true"), busy(), seen, means[experiment], doubt()
+}
+
+# has_all(name, conditions): has an arm of this name all of these; NAME= is one that it
+# does not name.
+function has_all(name, conditions,    n, i, pair) {
+	n = split(conditions, pair, " ")
+	for (i = 1; i <= n; i++)
+		if (pair[i] ~ /=$/ ? index(" " name, " " pair[i]) : !index(" " name " ", " " pair[i] " ")) return 0
+	return 1
+}
+
+# doubt(): why the sentence of this experiment is not true of these arms, or was not
+# tested whole; "" where each arm that it rests on did as it says.
+function doubt(    i, a, on, ran, untested_basis) {
+	for (i = 1; i <= bases[experiment]; i++) {
+		on = rests_on[experiment, i]
+		ran = 0
+		for (a in observed) {
+			if (observed[a] == "skipped" || !has_all(name_of_arm[a], on)) continue
+			ran = 1
+			if (index("|" rests_outcome[experiment, i] "|", "|" observed[a] "|") == 0)
+				return "not so here: " observed[a] " with " name_of_arm[a]
+		}
+		if (!ran) untested_basis = "not all of that was tested here"
+	}
+	return untested_basis
 }
 
 # judge(): the verdict by the arms that are counted.
