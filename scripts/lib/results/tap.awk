@@ -23,8 +23,8 @@ FILENAME ~ /arms\.tsv$/ {
 	gsub(/#/, "\\#", condition)
 	printf "# Subtest: %s\n    1..%d\n    # scope: %s\n", name, count[name], \
 		$E["article"] ($E["article"] == "" ? "" : ", ") "this kernel's defaults"
-	if ($E["means"] != "") printf "    # means: %s\n", sentence($E["means"], $E["doubt"])
 	printf "%s", lines[name]
+	if ($E["means"] != "") printf "    # means: %s\n", sentence($E["means"], $E["doubt"])
 	printf "%s %d - %s: %s%s%s\n", ($E["ok"] == "true" ? "ok" : "not ok"), ++tests, name, \
 		$E["verdict"], (condition == "" || $E["verdict"] == "skipped" ? "" : ": " condition), \
 		($E["verdict"] == "skipped" ? " # SKIP " condition : "")
