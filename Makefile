@@ -172,6 +172,7 @@ install: all ## install to DESTDIR and PREFIX (/usr/local)
 	install -m 755 $(programs) "$$to"; \
 	rm -rf "$$to/scripts"; cp -R scripts "$$to"; \
 	rm "$$to/scripts/lib/completion.bash"; \
+	cp docs/questions.md "$$to/scripts/lib"; \
 	find "$$to/scripts" -type d -exec chmod 755 {} +; \
 	find "$$to/scripts" -type f -perm -100 -exec chmod 755 {} +; \
 	find "$$to/scripts" -type f ! -perm -100 -exec chmod 644 {} +; \

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
-# The documents: what they tell to type works, the experiments that they name
-# exist, and findings.md tells of each experiment what its file says.
+# The documents: what they tell to type works, lab find finds the questions, the
+# experiments that they name exist, and findings.md tells of each experiment what its file says.
 #
 #	```sh        each line is run, and succeeds
 #	```console   "$ COMMAND" is run in a shell, its output must have the lines
@@ -97,6 +97,22 @@ for file in docs/lesson.md docs/advice.md; do
 	done < <( # shellcheck disable=SC2016
 		grep -o '(`[a-z-]*`\(, `[a-z-]*`\)*)' "$file" | grep -o '[a-z][a-z-]*' | sort -u)
 done
+
+# questions.md: each question has an experiment, with its verdict of findings.md, and advice.
+while IFS=$'\t' read -r question answer; do
+	[[ $answer =~ ^\`([a-z0-9-]+)\`,\ (holds|holds\ if|does\ not\ hold)\.\ +[A-Z\`] ]] &&
+		grep -qxF "  - [${BASH_REMATCH[1]}](#${BASH_REMATCH[1]}): ${BASH_REMATCH[2]}" docs/findings.md
+	verdict $? "questions.md: $question" || note "$answer"
+done < <(awk '/^### /{ question = substr($0, 5); getline; print question "\t" $0 }' docs/questions.md)
+ok 'questions.md: 25 questions or more' test "$(grep -c '^### ' docs/questions.md)" -ge 25
+run scripts/lab find address ALREADY restarts
+is 'find: nothing has these words' '1:lab: nothing has all of these words: address ALREADY restarts' "$status:$err"
+run scripts/lab find address ALREADY again
+like 'find: a question' $'^"Address already in use" when a server starts again\n    listen-restart, holds if\\. Set SO_REUSEADDR' "$out"
+run scripts/lab find tw_recycle
+like 'find: an experiment' $'\ntw-recycle-gone\n    tcp_tw_recycle is gone since Linux 4.12\\.' "$out"
+run scripts/lab find
+is 'find without words' 2 "$status"
 
 # findings.md against the experiments' own words.
 for name in "${all[@]}"; do
