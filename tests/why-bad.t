@@ -37,7 +37,7 @@ if [ "$(readlink /proc/2/exe)" ] || ! grep -qx kthreadd /proc/2/comm 2>/dev/null
 	skip 'a kernel thread' 'none is to be seen in this pid namespace'
 else
 	run "$why" -p 2
-	is 'a kernel thread' '1:why: process 2 (kthreadd) is not to be looked into: a kernel thread, or a program that has ended' "$status:$err"
+	is 'a kernel thread' '1:why: process 2 (kthreadd): a kernel thread, or a program that has ended: there is nothing to ask about' "$status:$err"
 fi
 
 act 'a process in a user and network namespace of its own' <<'END'

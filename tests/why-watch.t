@@ -42,9 +42,30 @@ echo "exit $?"
 kill %1
 END
 says "the command's own exit code" '^exit 1$'
-tells 'the options that the socket really had' 'bind\(\) to 0.0.0.0:8080 failed with EADDRINUSE \(Address already in use\); SO_REUSEADDR'
+tells 'the options that the socket really had' 'bind\(\) to 0.0.0.0:8080 failed with EADDRINUSE \(Address already in use\); options: SO_REUSEADDR'
 tells 'who holds it' 'Process: server, pid [0-9]+'
 tells "the command's own words" 'server: bind to 0.0.0.0:8080: Address already in use'
+
+# The TIME-WAITs of a listener have its options.
+for options in -A ''; do
+	in_sandbox "a listener${options:+ with $options} and its TIME-WAITs" <<-END
+	./server $options -c -n 0 127.0.0.1 8080 </dev/null >/dev/null & up LISTEN 8080
+	./client -d 127.0.0.1 8080 </dev/null
+	up TIME-WAIT 8080
+	"\$why" -p \$!
+	echo "exit \$?"
+	kill %1
+	END
+	case $options in
+	-A) says 'it can start again' 'bind\(\) to 127.0.0.1:8080 when it starts again: would succeed
+exit 0$' ;;
+	*)
+		says 'it cannot start again' 'bind\(\) to 127.0.0.1:8080 when it starts again: fails with EADDRINUSE
+'
+		says 'how that is known' 'The TIME-WAITs on the port come from this listener'
+		;;
+	esac
+done
 
 if [ "$(id -u)" = 0 ]; then
 	in_sandbox 'a low port, as an ordinary user' <<-'END'
@@ -62,7 +83,7 @@ if [ "$(id -u)" = 0 ]; then
 	if [ "$status" = 9 ]; then
 		skip "$name" 'no python3 for that user'
 	else
-		tells 'the call' 'why: python3[^ ]*, pid [0-9]+: bind\(\) to 0.0.0.0:80 failed with EACCES \(Permission denied\); SO_REUSEADDR'
+		tells 'the call' 'why: python3[^ ]*, pid [0-9]+: bind\(\) to 0.0.0.0:80 failed with EACCES \(Permission denied\); options: SO_REUSEADDR'
 		tells 'its own words' 'PermissionError: '
 		says 'its exit code' '^exit 1$'
 	fi
@@ -195,7 +216,7 @@ says 'its sockets' 'ESTAB 127.0.0.1:4100[0-9] 127.0.0.1:8000 fd [0-9]+: no socke
 says 'its next call' 'its next connect\(\) to 127.0.0.1:8000: fails with EADDRNOTAVAIL'
 says 'ports: the first line' '0 of 10 ports can be used for connect\(\) to 127.0.0.1:8000'
 says 'ports: the table' 'in use 10 ESTAB to 127.0.0.1:8000 client, pid [0-9]+'
-says 'ports: the rate' 'rate 0.1 connections a second'
+says 'ports: the rate' 'rate 0.2 connections a second to one destination fill the range with'
 says 'JSON: a full range' '\{"call":"connect 127.0.0.1:8000","outcome":"fails","errno":"EADDRNOTAVAIL","condition":null,"rule":"__inet_check_established: [^"]*","in_the_way":\[\{"count":10,"state":"ESTAB","local":null,"peer":"127.0.0.1:8000","left_ms":null,"uid":0,"processes":\[\{"pid":[0-9]+,"command":"client"\}\]\}\],"ways_out":\[\{"text":"'
 says 'JSON: a listener' '"call":"bind 127.0.0.1:8000","outcome":"fails","errno":"EADDRINUSE".*"state":"LISTEN","local":"127.0.0.1:8000","peer":"0.0.0.0:0"'
 says 'JSON: it would succeed' '\{"call":"bind 127.0.0.1:8001","outcome":"succeeds","errno":null,"condition":null,"rule":"[^"]*","in_the_way":\[\],"ways_out":\[\]\}'
@@ -227,7 +248,7 @@ END
 says 'all of it' '^connect fails with ECONNREFUSED.*
 connect fails with ECONNREFUSED
 bind would succeed
-bind fails with EACCES unless nobody.s program has CAP_NET_BIND_SERVICE
+bind fails with EACCES unless the program of user .nobody. has CAP_NET_BIND_SERVICE
 bind would succeed$'
 
 finish

@@ -20,7 +20,7 @@ refused() {
 	is "why $*: in one line" 1 "$(wc -l <"$tmp/.err")"
 	is "why $*: nothing on stdout" '' "$out"
 }
-refused 'what is it: connect, bind or ports'
+refused 'what is asked: connect, bind, ports, -p PID or -- COMMAND'
 refused "it is connect, bind or ports, not 'listen'" listen 80
 refused "it is connect, bind or ports, not './server'; to run a program: why -- ./server" ./server 80
 refused "unknown option '-x'" bind -x 80
@@ -43,7 +43,9 @@ refused "'53/udp': why knows TCP only" bind 53/udp
 refused '--range wants two ports' connect --range 5-4 127.0.0.1:80
 refused '-p wants a process id' -p x
 refused '-p PID is asked alone: the local port is -b PORT' -p 1 bind 80
-refused '-p PID takes -q and --old, not -A' -p 1 -A
+refused '-p PID takes -q and --old alone, not -A' -p 1 -A
+refused 'ports takes -q and -j, not -A' ports -A
+refused "it is connect, bind or ports, not 'sh'; to run a program: why -- sh" sh true
 refused '-- COMMAND takes -q, not --old' -q --old port=bound -- true
 refused '-- COMMAND takes -q, not --old' --old=port=bound -- true
 refused '-- COMMAND takes -q, not -j' -j -- true
@@ -434,7 +436,7 @@ like "--try, and it had it not: the rule for that" \
 	'tried: bind failed with EADDRINUSE
 .*rule       inet_bind_conflict: the old socket was without SO_REUSEADDR
 .*way out.*exit 1$' "$part"
-unlike "--try, and it had it not: nothing is open" 'if so, see below|depends' "$part"
+unlike "--try, and it had it not: nothing is open" 'depends' "$part"
 
 # A server that is killed leaves its connections on the port.
 cat >"$tmp/killed" <<'END'
@@ -467,7 +469,7 @@ if [ "$(id -u)" = 0 ]; then
 	END
 	run scripts/sandbox -- env why="$why" tmp="$tmp" bash "$tmp/stranger"
 	like "another user's socket: undecided" '^bind fails with EADDRINUSE unless the old socket had SO_REUSEADDR' "$out"
-	like "another user's socket: says so" 'not to be seen: of user id 0; root sees it' "$(tr -s ' \n' ' ' <<<"$out")"
+	like "another user's socket: says so" 'does not show to you: it is of user id 0; root sees it' "$(tr -s ' \n' ' ' <<<"$out")"
 	like "a low port" $'\nbind fails with EACCES$' "$out"
 else
 	skip "another user's socket" "only root can be two users"
