@@ -144,7 +144,7 @@ void conv_arm(struct talk *t, struct conv *c)
 	conv_arm_for(t, c, events);
 }
 
-/* conv_forget - close(), and tell it of a connection; the memory stays */
+/* conv_forget - close(), tell it of a connection, and free the conversation */
 void conv_forget(struct talk *t, struct conv *c)
 {
 	talk_timer_stop(c);
@@ -158,6 +158,7 @@ void conv_forget(struct talk *t, struct conv *c)
 	else
 		TELL(t, "closed", ENDS(c), .bytes = &c->received,
 		     .sent = &c->sent);
+	free(c);
 }
 
 /* conv_close - the end of a conversation, also of one that only connects */
@@ -170,7 +171,6 @@ static void conv_close(struct talk *t, struct conv *c)
 	if (t->in_a_row && c->eof && !c->fin_sent && !shutdown(c->fd, SHUT_WR))
 		await_closed(c->fd, &talk_stop);
 	conv_forget(t, c);
-	free(c);
 }
 
 /* conv_take - @n bytes have come, in t->buf */
