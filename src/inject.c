@@ -175,11 +175,8 @@ void answers_open(struct route *r, struct capture *c)
 /* arrival_ns - the kernel's CLOCK_REALTIME time of a packet, by now_ns() */
 int64_t arrival_ns(int64_t stamp)
 {
-	int64_t now = now_ns(), age;
-	struct timespec real;
+	int64_t now = now_ns(), age = clock_ns(CLOCK_REALTIME) - stamp;
 
-	clock_gettime(CLOCK_REALTIME, &real);
-	age = (int64_t)real.tv_sec * 1000000000 + real.tv_nsec - stamp;
 	/* The clock may have been set meanwhile. */
 	return age < 0 || age > 1000000000 ? now : now - age;
 }

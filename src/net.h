@@ -353,13 +353,19 @@ static inline void stay_on_cpu(void)
 	sched_setaffinity(0, sizeof(one), &one);
 }
 
-/* now_ns - CLOCK_MONOTONIC, in nanoseconds */
-static inline int64_t now_ns(void)
+/* clock_ns - the time of a clock, in nanoseconds */
+static inline int64_t clock_ns(clockid_t clock)
 {
 	struct timespec ts;
 
-	clock_gettime(CLOCK_MONOTONIC, &ts);
+	clock_gettime(clock, &ts);
 	return (int64_t)ts.tv_sec * 1000000000 + ts.tv_nsec;
+}
+
+/* now_ns - CLOCK_MONOTONIC, in nanoseconds */
+static inline int64_t now_ns(void)
+{
+	return clock_ns(CLOCK_MONOTONIC);
 }
 
 /* timespec_of - nanoseconds for the kernel; below 0 they are 0 */
