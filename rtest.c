@@ -146,11 +146,9 @@ static const char *report_state(const char *what, const struct addr *local,
 	addr_str(local, l);
 	addr_str(remote, r);
 	if (state > 0)
-		fprintf(stderr, "%s: the %s %s -> %s is in %s\n", prog_name,
-			what, l, r, state_name(state));
+		say("the %s %s -> %s is in %s", what, l, r, state_name(state));
 	else if (state == 0 && must)
-		fprintf(stderr, "%s: there is no %s %s -> %s now\n", prog_name,
-			what, l, r);
+		say("there is no %s %s -> %s now", what, l, r);
 	return state > 0 ? state_name(state) : NULL;
 }
 

@@ -313,10 +313,10 @@ static void report_stopped(const struct bulk *b)
 	bool full = !talk_stop && conntrack(&tracked, &most) &&
 		    tracked >= most - most / 100;
 
-	fprintf(stderr, "%s: %s after %" PRId64 " connections%s\n", prog_name,
-		talk_stop ? "ended by a signal" : "stopped", b->made,
-		full ? " (conntrack is full: raise net.netfilter.nf_conntrack_max)"
-		     : "");
+	say("%s after %" PRId64 " connections%s",
+	    talk_stop ? "ended by a signal" : "stopped", b->made,
+	    full ? " (conntrack is full: raise net.netfilter.nf_conntrack_max)"
+		 : "");
 	b->cl->talk.status = EXIT_REFUSED;
 }
 

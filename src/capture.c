@@ -58,12 +58,9 @@ int need_socket(int family, int type, int protocol, const char *what)
 {
 	int fd = socket(family, type | SOCK_CLOEXEC, protocol);
 
-	if (fd < 0 && (errno == EPERM || errno == EACCES)) {
-		fprintf(stderr,
-			"%s: open a %s socket: it needs CAP_NET_RAW (run as root, or under %s) [%s]\n",
-			prog_name, what, sandbox_command(), errno_name(errno));
-		exit(EXIT_REFUSED);
-	}
+	if (fd < 0 && (errno == EPERM || errno == EACCES))
+		refuse("open a %s socket: it needs CAP_NET_RAW (run as root, or under %s) [%s]",
+		       what, sandbox_command(), errno_name(errno));
 	if (fd < 0)
 		die_errno("open a %s socket", what);
 	return fd;
@@ -247,10 +244,9 @@ static bool capture_drain(struct capture *c, take_fn *take, void *to)
 		uint64_t n = capture_take(c, take, to, &more);
 
 		if (!n && now_ns() > deadline) {
-			fprintf(stderr,
-				"%s: %" PRIu64
-				" segments stayed in the ring [ETIMEDOUT]\n",
-				prog_name, c->packets - c->drops - c->taken);
+			say("%" PRIu64
+			    " segments stayed in the ring [ETIMEDOUT]",
+			    c->packets - c->drops - c->taken);
 			return false;
 		}
 		if (!n)
@@ -271,8 +267,7 @@ static bool capture_gone(struct capture *c)
 	memset(&ifr, 0, sizeof(ifr));
 	if (!if_indextoname((unsigned int)c->ifindex, ifr.ifr_name) ||
 	    ioctl(c->fd, SIOCGIFFLAGS, &ifr)) {
-		fprintf(stderr, "%s: %s: the interface is gone [ENODEV]\n",
-			prog_name, c->ifname);
+		say("%s: the interface is gone [ENODEV]", c->ifname);
 		return true;
 	}
 	if (err && (err != ENETDOWN || !c->patient)) {
@@ -280,8 +275,7 @@ static bool capture_gone(struct capture *c)
 		return true;
 	}
 	if (!(ifr.ifr_flags & IFF_UP) && !c->down)
-		fprintf(stderr, "%s: %s is down: waiting until it is up\n",
-			prog_name, c->ifname);
+		say("%s is down: waiting until it is up", c->ifname);
 	c->down = !(ifr.ifr_flags & IFF_UP);
 	return false;
 }

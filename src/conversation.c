@@ -224,8 +224,8 @@ void conv_eof(struct talk *t, struct conv *c)
 	if (conv_unheard(t, c)) {
 		char addr[ADDR_STRLEN];
 
-		fprintf(stderr, "%s: %s closed and did not say '%s' (-x)\n",
-			prog_name, addr_str(&c->peer, addr), t->hear);
+		say("%s closed and did not say '%s' (-x)",
+		    addr_str(&c->peer, addr), t->hear);
 		TELL(t, "unheard", ENDS(c), .data = t->hear,
 		     .data_len = strlen(t->hear));
 		t->status = EXIT_REFUSED;
@@ -487,8 +487,8 @@ void conv_timeout(struct talk *t, struct conv *c, enum conv_timer kind)
 	talk_timer_stop(c);
 	switch (kind) {
 	case CONV_T_CONNECT:
-		fprintf(stderr, "%s: connect to %s: no answer in time (-t)\n",
-			prog_name, addr_str(&c->peer, peer));
+		say("connect to %s: no answer in time (-t)",
+		    addr_str(&c->peer, peer));
 		TELL(t, "timeout", .call = "connect",
 		     .local = c->bound ? &c->local : NULL, .peer = &c->peer);
 		t->status = EXIT_REFUSED;

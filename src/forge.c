@@ -443,7 +443,7 @@ int main(int argc, char **argv)
 		if (j.json || j.verbose)
 			print_event(&j, "sent", &j.seg, j.sent_ns);
 	} else if (j.verbose) {
-		fputs("forge: listening\n", stderr);
+		say("listening");
 	}
 	if (answers.fd >= 0)
 		show_answers(&j, &answers, &unblocked);

@@ -83,6 +83,28 @@ static inline const char *errno_name(int err)
 	return number;
 }
 
+/* say - print "program: message" on stderr, with no errno to name */
+__attribute__((format(printf, 1, 2))) static inline void say(const char *fmt,
+							     ...)
+{
+	va_list ap;
+
+	flockfile(stderr);
+	fprintf(stderr, "%s: ", prog_name);
+	va_start(ap, fmt);
+	vfprintf(stderr, fmt, ap);
+	va_end(ap);
+	putc('\n', stderr);
+	funlockfile(stderr);
+}
+
+/* refuse - say(), exit 1 */
+#define refuse(...)                 \
+	do {                        \
+		say(__VA_ARGS__);   \
+		exit(EXIT_REFUSED); \
+	} while (0)
+
 /*
  * warn_advice - print "program: what: why (what to do) [ENAME]" on stderr
  * @advice: what to do, in parentheses, after a blank; or ""

@@ -231,10 +231,9 @@ void writer_put(struct writer *w, const struct packet *pkt)
 	uint8_t *p;
 
 	if (pkt->link != w->link) {
-		fprintf(stderr,
-			"%s: %s: packet %" PRIu64
-			" has link type %u, and a pcap file has one, here %u\n",
-			prog_name, w->name, pkt->number, pkt->link, w->link);
+		say("%s: packet %" PRIu64
+		    " has link type %u, and a pcap file has one, here %u",
+		    w->name, pkt->number, pkt->link, w->link);
 		writer_flush(w);
 		exit(EXIT_REFUSED);
 	}

@@ -112,7 +112,7 @@ static bool take_packet(void *to, const struct packet *pkt)
 /* ready - say that from now on every segment is seen */
 static void ready(const struct wire *w)
 {
-	fprintf(stderr, "%s: listening on %s\n", prog_name, w->ifname);
+	say("listening on %s", w->ifname);
 	if (w->ready_fd < 0)
 		return;
 	if (write((int)w->ready_fd, "\n", 1) != 1)
@@ -186,7 +186,7 @@ static int run_file(struct wire *w)
 	if (f != stdin)
 		fclose(f);
 	if (*r.error) {
-		fprintf(stderr, "%s: %s: %s\n", prog_name, name, r.error);
+		say("%s: %s", name, r.error);
 		return EXIT_REFUSED;
 	}
 	fprintf(stderr,
