@@ -241,7 +241,6 @@ struct opt {
 		ARG_TEXT,    /* const char * */
 		ARG_NUMBER,  /* int64_t, from @lo to @hi */
 		ARG_SECONDS, /* int64_t, in nanoseconds */
-		ARG_PORT,    /* in_port_t */
 		ARG_OTHER,   /* @take(@to, its text) */
 	} kind;
 	void *to;
@@ -273,9 +272,6 @@ static inline void take_option(const struct opt *o, const char *text)
 		break;
 	case ARG_SECONDS:
 		*(int64_t *)o->to = parse_seconds(what, text);
-		break;
-	case ARG_PORT:
-		*(in_port_t *)o->to = parse_port(what, text);
 		break;
 	default:
 		o->take(o->to, text);
