@@ -176,9 +176,9 @@ static void conv_close(struct talk *t, struct conv *c)
 /* conv_take - @n bytes have come, in t->buf */
 static void conv_take(struct talk *t, struct conv *c, size_t n)
 {
-	int64_t bytes = n;
+	int64_t bytes = (int64_t)n;
 
-	c->received += n;
+	c->received += bytes;
 	if (t->rounds == 1)
 		TELL(t, "data", ENDS(c), .bytes = &bytes, .data = t->buf,
 		     .data_len = n);

@@ -161,10 +161,10 @@ static inline void flush_stdout(void)
 	_exit(EXIT_REFUSED); /* exit() would flush once more */
 }
 
-/* xcalloc - @n times @size bytes of zeros; without memory exit 1 */
+/* xcalloc - @n times @size bytes of zeros, at least one; without any exit 1 */
 static inline void *xcalloc(size_t n, size_t size)
 {
-	void *p = calloc(n, size);
+	void *p = calloc(n ? n : 1, size);
 
 	if (!p)
 		die_errno("memory for %zu times %zu bytes", n, size);
