@@ -5,7 +5,6 @@
  */
 #include "calls.h"
 
-#include <fcntl.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
 #include <sys/wait.h>

@@ -9,7 +9,6 @@
 #include "capture.h"
 
 #include <linux/if_packet.h>
-#include <net/if.h>
 #include <net/if_arp.h>
 #include <poll.h>
 #include <sys/ioctl.h>

@@ -13,7 +13,6 @@
 
 #include "net.h"
 
-#include <signal.h>
 #include <sys/epoll.h>
 
 /* From linux/in.h; older libc headers lack them. */

@@ -8,10 +8,6 @@
 #include "inject.h"
 #include "print.h"
 
-#include <fcntl.h>
-#include <getopt.h>
-#include <net/if.h>
-
 /* The options, and their outcome. */
 struct job {
 	struct route route;

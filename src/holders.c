@@ -11,7 +11,6 @@
 
 #include <dirent.h>
 #include <sys/syscall.h>
-#include <time.h>
 
 #define SEARCH_NS INT64_C(300000000) /* of CPU time */
 #define CPU_TIME  CLOCK_PROCESS_CPUTIME_ID

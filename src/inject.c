@@ -3,11 +3,9 @@
 #include "inject.h"
 #include "print.h"
 
-#include <fcntl.h>
 #include <net/if_arp.h>
 #include <netpacket/packet.h>
 #include <sys/ioctl.h>
-#include <sys/stat.h>
 
 /* From linux/nsfs.h and linux/proc_ns.h, which musl's wrapper does not find. */
 #define NS_OF_USER    _IO(0xb7, 0x1) /* NS_GET_USERNS */

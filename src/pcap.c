@@ -2,8 +2,6 @@
 /* pcap.c - reads and writes pcap files; pcapng.c reads the other kind */
 #include "pcap.h"
 
-#include <fcntl.h>
-
 /* --- reading ------------------------------------------------------------ */
 
 /* reader_fail - keep the first error's words; returns -1 */

@@ -21,8 +21,6 @@
 #include "peek.h"
 #include "words.h"
 
-#include <net/if.h>
-
 #define PORTS 65536
 #define PAIRS 4	 /* of source and destination, for the route to judge */
 #define LINES 40 /* of the table; the others are put together */

@@ -25,7 +25,6 @@
  */
 #include "calls.h"
 
-#include <fcntl.h>
 #include <linux/audit.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>

@@ -12,9 +12,6 @@
 #include "ladder.h"
 #include "pcap.h"
 
-#include <fcntl.h>
-#include <getopt.h>
-
 /* The options, and the state of the run. */
 struct wire {
 	struct look look;

@@ -7,7 +7,6 @@
 #include "words.h"
 
 #include <dirent.h>
-#include <net/if.h>
 #include <sys/syscall.h>
 
 #ifndef IP_LOCAL_PORT_RANGE
