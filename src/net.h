@@ -485,15 +485,21 @@ static inline bool same_end(const struct addr *a, const struct addr *b)
 	return a->in.sin_addr.s_addr == b->in.sin_addr.s_addr;
 }
 
-/* is_wildcard - whether it is 0.0.0.0, :: or ::ffff:0.0.0.0 */
-static inline bool is_wildcard(const struct addr *a)
+/* is_any6 - whether it is :: or ::ffff:0.0.0.0 */
+static inline bool is_any6(const struct in6_addr *ip)
 {
 	static const uint8_t mapped_any[16] = {[10] = 0xff, [11] = 0xff};
 
-	if (a->sa.sa_family != AF_INET6)
-		return a->in.sin_addr.s_addr == htonl(INADDR_ANY);
-	return IN6_IS_ADDR_UNSPECIFIED(&a->in6.sin6_addr) ||
-	       !memcmp(&a->in6.sin6_addr, mapped_any, sizeof(mapped_any));
+	return IN6_IS_ADDR_UNSPECIFIED(ip) ||
+	       !memcmp(ip, mapped_any, sizeof(mapped_any));
+}
+
+/* is_wildcard - whether it is 0.0.0.0 or is_any6() */
+static inline bool is_wildcard(const struct addr *a)
+{
+	return a->sa.sa_family == AF_INET6
+		       ? is_any6(&a->in6.sin6_addr)
+		       : a->in.sin_addr.s_addr == htonl(INADDR_ANY);
 }
 
 /*

@@ -104,6 +104,8 @@ struct heap {
 };
 
 /* sockdiag.c */
+bool same_addr(const struct end *end, const struct in6_addr *ip,
+	       uint32_t scope);
 bool is_wanted(const struct span *span, const struct row *r);
 void group(struct groups *g, const struct row *r);
 void read_reserved(struct range *range);

@@ -170,8 +170,7 @@ static struct end plain(const struct end *end)
 
 static bool is_that_end(const struct end *a, const struct end *b)
 {
-	return a->port == b->port && !memcmp(&a->ip, &b->ip, sizeof(a->ip)) &&
-	       (!a->scope || !b->scope || a->scope == b->scope);
+	return a->port == b->port && same_addr(a, &b->ip, b->scope);
 }
 
 static bool is_held(const struct row *r)

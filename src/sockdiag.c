@@ -13,20 +13,10 @@
 #define DIAG_SOCKOPT 22 /* INET_DIAG_SOCKOPT, of newer headers */
 
 /* same_addr - whether it is that address; an interface counts if known */
-static bool same_addr(const struct end *end, const struct in6_addr *ip,
-		      uint32_t scope)
+bool same_addr(const struct end *end, const struct in6_addr *ip, uint32_t scope)
 {
 	return !memcmp(&end->ip, ip, sizeof(*ip)) &&
 	       (!scope || !end->scope || scope == end->scope);
-}
-
-/* any_address - 0.0.0.0 or :: */
-static bool any_address(const struct end *end)
-{
-	static const unsigned char any4[16] = {[10] = 0xff, [11] = 0xff};
-
-	return IN6_IS_ADDR_UNSPECIFIED(&end->ip) ||
-	       !memcmp(&end->ip, any4, sizeof(any4));
 }
 
 /* is_wanted - whether the socket is one that the operand is about */
@@ -105,7 +95,7 @@ static void mark(struct range *range, const struct span *span,
 	    *port & RESERVED)
 		return;
 	/* bind() looks at those only whose address overlaps. */
-	if (!connects && span->has_addr && !any_address(local) &&
+	if (!connects && span->has_addr && !is_any6(&local->ip) &&
 	    !same_addr(local, &span->addr, span->scope))
 		return;
 	*port |= USED;
