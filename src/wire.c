@@ -162,13 +162,11 @@ static int run_file(struct wire *w)
 	bool standard = !strcmp(w->read, "-"), more = true;
 	const char *name = standard ? "standard input" : w->read;
 	FILE *f = standard ? stdin : fopen(w->read, "rb");
-	static char buffer[1 << 18];
 	struct reader r;
 	struct packet pkt;
 
 	if (!f)
 		die_errno("open %s", w->read);
-	setvbuf(f, buffer, _IOFBF, sizeof(buffer));
 	if (!reader_open(&r, f)) {
 		while (more && reader_next(&r, &pkt) > 0)
 			more = take_packet(w, &pkt);
