@@ -295,12 +295,6 @@ static const char *host_str(const struct end *end, char *buf)
 	return buf;
 }
 
-static const char *state_str(int state)
-{
-	return state == STATE_BOUND || state == TCP_CLOSE ? "BOUND"
-							  : state_name(state);
-}
-
 static const char *switch_str(int on)
 {
 	return on < 0 ? "-" : on ? "1" : "0";

@@ -34,6 +34,14 @@ bool is_wanted(const struct span *span, const struct row *r)
 	       same_addr(&r->peer, &span->peer_addr, span->peer_scope);
 }
 
+/* state_str - as ss names it, or BOUND: a bound socket's own state is CLOSE */
+const char *state_str(int state)
+{
+	if (state == STATE_BOUND || state == TCP_CLOSE)
+		return "BOUND";
+	return state_name(state == STATE_NEW_SYN_RECV ? TCP_SYN_RECV : state);
+}
+
 static void keep(struct rows *rows, const struct row *r)
 {
 	if (rows->n == rows->room) {
