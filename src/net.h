@@ -229,6 +229,32 @@ static inline int64_t parse_seconds(const char *what, const char *s)
 	return ns;
 }
 
+/*
+ * find_number - the number behind a word in a file of /proc or /sys, in the
+ * first line that begins with @line and has one; false: there is none
+ */
+static inline bool find_number(const char *path, const char *line,
+			       const char *word, int64_t *n)
+{
+	FILE *f = fopen(path, "re");
+	char buf[256], *at;
+	bool found = false;
+
+	while (f && !found && fgets(buf, sizeof(buf), f))
+		if (!strncmp(buf, line, strlen(line)) &&
+		    (at = strstr(buf, word)))
+			found = sscanf(at + strlen(word), "%" SCNd64, n) == 1;
+	if (f)
+		fclose(f);
+	return found;
+}
+
+/* read_number - the one that a file of /proc or /sys begins with */
+static inline bool read_number(const char *path, int64_t *n)
+{
+	return find_number(path, "", "", n);
+}
+
 /* --- the command line ---------------------------------------------------- */
 
 /* An option of a program: its letter, its kind, and where its value goes. */

@@ -13,31 +13,6 @@
 #define TIME_WAIT_BYTES 512
 #define PAIR_BYTES	8192
 
-/*
- * find_number - the number behind a word in a file of /proc or /sys, in the
- * first line that begins with @line and has one; false: there is none
- */
-static bool find_number(const char *path, const char *line, const char *word,
-			int64_t *n)
-{
-	FILE *f = fopen(path, "re");
-	char buf[256], *at;
-	bool found = false;
-
-	while (f && !found && fgets(buf, sizeof(buf), f))
-		if (!strncmp(buf, line, strlen(line)) &&
-		    (at = strstr(buf, word)))
-			found = sscanf(at + strlen(word), "%" SCNd64, n) == 1;
-	if (f)
-		fclose(f);
-	return found;
-}
-
-static bool read_number(const char *path, int64_t *n)
-{
-	return find_number(path, "", "", n);
-}
-
 /* time_waits - how many this network namespace has; false: hidden */
 bool time_waits(int64_t *n)
 {
