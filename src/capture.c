@@ -90,9 +90,10 @@ int interface_of(int fd, const char *name, int *type, uint8_t mac[6])
 /*
  * map_ring - ask for a ring of @bytes, for packets of @snaplen at most
  *
- * A block is handed over after @retire_ms, though there be one packet in it: on
- * a busy machine a ring is full when we have not run for that time, once for
- * each block.  Hence 64, if one holds 16 packets then, and eight at least.
+ * The kernel hands a block over after @retire_ms, even with one packet in it.
+ * On a busy machine the ring is full when wire has not run for that time, once
+ * for each block.  So there are 64 blocks where one then holds 16 packets, and
+ * eight at least.
  */
 static void map_ring(struct capture *c, size_t bytes, uint32_t snaplen,
 		     unsigned int retire_ms)
