@@ -210,7 +210,7 @@ void writer_open(struct writer *w, const char *name, uint32_t link,
 	}
 	if (w->fd < 0)
 		die_errno("create %s", name);
-	/* A pipe takes so little at once; on a disk less is a full one. */
+	/* A pipe takes 24 bytes at once; a disk that takes less is full. */
 	n = write(w->fd, header, sizeof(header));
 	if (n >= 0 && n < (ssize_t)sizeof(header))
 		errno = ENOSPC;

@@ -48,11 +48,7 @@ static const char help[] =
 
 /* --- the question --------------------------------------------------------- */
 
-/*
- * parse_end - "[ADDR:]REST": its address, of which no name is made
- *
- * Returns REST.
- */
+/* parse_end - "[ADDR:]REST": ADDR, which is no name, into @ip; returns REST */
 static char *parse_end(char *s, bool *has, struct in6_addr *ip, uint32_t *scope)
 {
 	char *name = NULL, *rest = split_port(s, &name), *zone;

@@ -61,7 +61,7 @@ struct table {
 	size_t *counts, *slots; /* slots: number + 1, or 0; 2 * room of them */
 };
 
-/* What the question says, see tell_range(). */
+/* The question: see tell_range(). */
 static struct {
 	bool bind, own, reuseaddr;
 	unsigned int lo, hi, peer_port, dev;
@@ -354,7 +354,7 @@ static void print_lines(void)
 {
 	size_t *order = in_order(&lines), n = lines.n;
 
-	/* What is rare is told without its destination. */
+	/* A rare line is printed without its destination. */
 	for (size_t i = LINES; i < n; i++) {
 		struct line l;
 
@@ -483,7 +483,7 @@ int tell_range(const char *text, char **words)
 	for (size_t i = 0; i < heap.rows.n; i++) {
 		const struct row *r = &heap.rows.at[i];
 
-		/* It is in no bind bucket. */
+		/* A request socket is in no bind bucket. */
 		if (r->kind.state == TCP_SYN_RECV ||
 		    r->kind.state == STATE_NEW_SYN_RECV)
 			continue;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * room.c - is there room for the connections of client --bulk?  Without, the
- * kernel closes without a TIME-WAIT, drops SYNs, or ends some process.
+ * room.c - refuses client --bulk more connections than the kernel has room for:
+ * it would close without a TIME-WAIT, drop SYNs, or end some process
  */
 #include "modes.h"
 

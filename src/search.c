@@ -113,7 +113,7 @@ static void fill(struct search *se, unsigned int percent)
 		}
 		ports_looked_at(se, port);
 		close_pair(pair, false);
-		/* tcp_tw_reuse: as many as before, and it may go on for ever */
+		/* With tcp_tw_reuse the number may stay as it is, for ever. */
 		if (se->in_use[port] && ++taken_over > se->ports)
 			refuse("cannot fill %u %% of the range: TIME-WAITs are taken over (set tcp_tw_reuse=0 meanwhile)",
 			       percent);

@@ -173,7 +173,7 @@ static void put(struct heap *heap, struct row *r)
 		if (!is_wanted(&q->span[i], r))
 			continue;
 		any = true;
-		/* Of one that a process holds there is more to be found. */
+		/* find_holders() reads more of one that a process holds. */
 		if (!q->grouped || (q->options && r->inode))
 			break;
 		r->kind.operand = i;
@@ -275,8 +275,9 @@ static void read_dump(int fd, struct heap *heap)
  * filter - the program by which the kernel picks the sockets of the spans, by
  * their ports (inet_diag_bc_run()); returns its number of words
  *
- * A test is two words, the second has the port; a jump is one.  No goes to the
- * next span, behind the last four bytes behind the end; yes goes on.
+ * A test is two words, the second has the port; a jump is one.  A test that
+ * holds goes on.  One that fails goes to the next span, in the last span to
+ * four bytes behind the end, where the kernel rejects.
  */
 static size_t filter(const struct question *q, struct inet_diag_bc_op *op)
 {
