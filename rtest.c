@@ -146,11 +146,9 @@ static const char *report_state(const char *what, const struct addr *local,
 	addr_str(local, l);
 	addr_str(remote, r);
 	if (state > 0)
-		fprintf(stderr, "%s: the %s %s -> %s is in %s\n", prog_name,
-			what, l, r, state_name(state));
+		say("the %s %s -> %s is in %s", what, l, r, state_name(state));
 	else if (state == 0 && must)
-		fprintf(stderr, "%s: there is no %s %s -> %s now\n", prog_name,
-			what, l, r);
+		say("there is no %s %s -> %s now", what, l, r);
 	return state > 0 ? state_name(state) : NULL;
 }
 
@@ -459,12 +457,12 @@ static void parse_operands(struct rtest *t, int argc, char **argv,
 static void parse(struct rtest *t, int argc, char **argv)
 {
 	const char *address = "127.0.0.1";
-	in_port_t client_port = 0;
+	int64_t client_port = 0;
 	char given[OPTIONS_MAX] = "";
 	const struct opt options[] = {
 		{'n', ARG_NUMBER, .to = &t->count, 0, INT64_MAX},
 		{'i', ARG_SECONDS, .to = &t->interval},
-		{'p', ARG_PORT, .to = &client_port},
+		{'p', ARG_NUMBER, .to = &client_port, 1, 65535},
 		{'a', ARG_TEXT, .to = &address},
 		{'q', ARG_SET, .to = &t->quiet},
 		{'j', ARG_SET, .to = &t->json},
@@ -473,7 +471,8 @@ static void parse(struct rtest *t, int argc, char **argv)
 	};
 	int first = parse_options(argc, argv, options, given, help);
 
-	parse_operands(t, argc - first, argv + first, address, client_port);
+	parse_operands(t, argc - first, argv + first, address,
+		       (in_port_t)client_port);
 }
 
 int main(int argc, char **argv)

@@ -219,7 +219,6 @@ static void serve(struct server *s)
 		if (talk_wait(t, s->accept_at))
 			for (int i = 0; i < 64 && more(s) && accept_one(s); i++)
 				;
-		relay_sweep(&s->relay);
 		if (!more(s) && !s->keep)
 			close_listener(s);
 	}

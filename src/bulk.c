@@ -116,7 +116,8 @@ static void check_count(const struct bulk *b)
  * wait_for - wait until @fd can be read, or @other (-1: none) has an error; 0,
  * EINTR after SIGINT or SIGTERM, ETIMEDOUT at @until by now_ns() (-1: never)
  *
- * Rare: on loopback a segment has arrived when the call that sent it is over.
+ * It is rarely called: on loopback a segment has arrived when the call that
+ * sent it returns.
  */
 static int wait_for(const struct bulk *b, int fd, int other, int64_t until)
 {
@@ -272,7 +273,7 @@ static void progress(struct bulk *b)
 		snprintf(text, sizeof(text),
 			 "%s: %" PRId64 "%s connections, %.0f/s", prog_name,
 			 b->made, of, rate);
-		/* So that an error message overwrites it. */
+		/* An error message overwrites a line that ends in \r. */
 		fprintf(stderr, "%-72s\r", text);
 		b->told = true;
 	}
@@ -313,10 +314,10 @@ static void report_stopped(const struct bulk *b)
 	bool full = !talk_stop && conntrack(&tracked, &most) &&
 		    tracked >= most - most / 100;
 
-	fprintf(stderr, "%s: %s after %" PRId64 " connections%s\n", prog_name,
-		talk_stop ? "ended by a signal" : "stopped", b->made,
-		full ? " (conntrack is full: raise net.netfilter.nf_conntrack_max)"
-		     : "");
+	say("%s after %" PRId64 " connections%s",
+	    talk_stop ? "ended by a signal" : "stopped", b->made,
+	    full ? " (conntrack is full: raise net.netfilter.nf_conntrack_max)"
+		 : "");
 	b->cl->talk.status = EXIT_REFUSED;
 }
 

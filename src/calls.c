@@ -5,7 +5,6 @@
  */
 #include "calls.h"
 
-#include <fcntl.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
 #include <sys/wait.h>
@@ -121,7 +120,7 @@ static void explain(pid_t tid, const char *call, int err, int copy,
 		execv(why, argv);
 		_exit(127);
 	}
-	/* Not by the main loop's wait, which would take what threads say. */
+	/* The main loop's wait would take the stops of threads, too. */
 	while (child > 0 && waitpid(child, &status, 0) < 0 && errno == EINTR)
 		;
 }
@@ -204,7 +203,7 @@ void leave(struct thread *t, long value)
 		close(copy);
 }
 
-/* look_at - what a thread has just been replaced by: 32 bits are not watched */
+/* look_at - warn of a 32-bit program, after exec: its calls are not watched */
 void look_at(pid_t pid)
 {
 	char path[40], magic[5] = "", name[32] = "?";

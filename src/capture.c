@@ -9,17 +9,12 @@
 #include "capture.h"
 
 #include <linux/if_packet.h>
-#include <net/if.h>
 #include <net/if_arp.h>
 #include <poll.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 
 enum { BLOCK_MAX = 1 << 19, BLOCK_MIN = 1 << 14, BLOCKS_WANTED = 64 };
-
-#ifndef PACKET_IGNORE_OUTGOING /* of newer headers */
-#define PACKET_IGNORE_OUTGOING 23
-#endif
 
 volatile sig_atomic_t interrupted;
 
@@ -58,12 +53,9 @@ int need_socket(int family, int type, int protocol, const char *what)
 {
 	int fd = socket(family, type | SOCK_CLOEXEC, protocol);
 
-	if (fd < 0 && (errno == EPERM || errno == EACCES)) {
-		fprintf(stderr,
-			"%s: open a %s socket: it needs CAP_NET_RAW (run as root, or under %s) [%s]\n",
-			prog_name, what, sandbox_command(), errno_name(errno));
-		exit(EXIT_REFUSED);
-	}
+	if (fd < 0 && (errno == EPERM || errno == EACCES))
+		refuse("open a %s socket: it needs CAP_NET_RAW (run as root, or under %s) [%s]",
+		       what, sandbox_command(), errno_name(errno));
 	if (fd < 0)
 		die_errno("open a %s socket", what);
 	return fd;
@@ -98,9 +90,10 @@ int interface_of(int fd, const char *name, int *type, uint8_t mac[6])
 /*
  * map_ring - ask for a ring of @bytes, for packets of @snaplen at most
  *
- * A block is handed over after @retire_ms, though there be one packet in it: on
- * a busy machine a ring is full when we have not run for that time, once for
- * each block.  Hence 64, if one holds 16 packets then, and eight at least.
+ * The kernel hands a block over after @retire_ms, even with one packet in it.
+ * On a busy machine the ring is full when wire has not run for that time, once
+ * for each block.  So there are 64 blocks where one then holds 16 packets, and
+ * eight at least.
  */
 static void map_ring(struct capture *c, size_t bytes, uint32_t snaplen,
 		     unsigned int retire_ms)
@@ -142,7 +135,7 @@ void capture_open(struct capture *c, const struct filter *f, size_t bytes,
 {
 	struct sockaddr_ll ll = {.sll_family = AF_PACKET,
 				 .sll_protocol = htons(0x0003)}; /* ETH_P_ALL */
-	int type = ARPHRD_VOID, one = 1;
+	int type = ARPHRD_VOID;
 	uint8_t mac[6];
 
 	c->fd = need_socket(AF_PACKET, SOCK_RAW, 0, "packet");
@@ -159,10 +152,6 @@ void capture_open(struct capture *c, const struct filter *f, size_t bytes,
 		c->fd = need_socket(AF_PACKET, SOCK_DGRAM, 0, "packet");
 	}
 	filter_attach(c->fd, f, c->base, snaplen);
-	/* Saves the senders on lo a copy; before 4.20 the filter alone. */
-	if (type == ARPHRD_LOOPBACK)
-		setsockopt(c->fd, SOL_PACKET, PACKET_IGNORE_OUTGOING, &one,
-			   sizeof(one));
 	map_ring(c, bytes, snaplen, retire_ms);
 	ll.sll_ifindex = c->ifindex;
 	if (bind(c->fd, (struct sockaddr *)&ll, sizeof(ll)))
@@ -247,10 +236,9 @@ static bool capture_drain(struct capture *c, take_fn *take, void *to)
 		uint64_t n = capture_take(c, take, to, &more);
 
 		if (!n && now_ns() > deadline) {
-			fprintf(stderr,
-				"%s: %" PRIu64
-				" segments stayed in the ring [ETIMEDOUT]\n",
-				prog_name, c->packets - c->drops - c->taken);
+			say("%" PRIu64
+			    " segments stayed in the ring [ETIMEDOUT]",
+			    c->packets - c->drops - c->taken);
 			return false;
 		}
 		if (!n)
@@ -271,8 +259,7 @@ static bool capture_gone(struct capture *c)
 	memset(&ifr, 0, sizeof(ifr));
 	if (!if_indextoname((unsigned int)c->ifindex, ifr.ifr_name) ||
 	    ioctl(c->fd, SIOCGIFFLAGS, &ifr)) {
-		fprintf(stderr, "%s: %s: the interface is gone [ENODEV]\n",
-			prog_name, c->ifname);
+		say("%s: the interface is gone [ENODEV]", c->ifname);
 		return true;
 	}
 	if (err && (err != ENETDOWN || !c->patient)) {
@@ -280,8 +267,7 @@ static bool capture_gone(struct capture *c)
 		return true;
 	}
 	if (!(ifr.ifr_flags & IFF_UP) && !c->down)
-		fprintf(stderr, "%s: %s is down: waiting until it is up\n",
-			prog_name, c->ifname);
+		say("%s is down: waiting until it is up", c->ifname);
 	c->down = !(ifr.ifr_flags & IFF_UP);
 	return false;
 }

@@ -8,8 +8,6 @@
 
 #include "segment.h"
 
-#include <signal.h>
-
 #define FILTER_MAX 16
 
 /* An empty list wants everything. */

@@ -144,7 +144,7 @@ void conv_arm(struct talk *t, struct conv *c)
 	conv_arm_for(t, c, events);
 }
 
-/* conv_forget - close(), and tell it of a connection; the memory stays */
+/* conv_forget - close(), tell it of a connection, and free the conversation */
 void conv_forget(struct talk *t, struct conv *c)
 {
 	talk_timer_stop(c);
@@ -158,6 +158,7 @@ void conv_forget(struct talk *t, struct conv *c)
 	else
 		TELL(t, "closed", ENDS(c), .bytes = &c->received,
 		     .sent = &c->sent);
+	free(c);
 }
 
 /* conv_close - the end of a conversation, also of one that only connects */
@@ -170,15 +171,14 @@ static void conv_close(struct talk *t, struct conv *c)
 	if (t->in_a_row && c->eof && !c->fin_sent && !shutdown(c->fd, SHUT_WR))
 		await_closed(c->fd, &talk_stop);
 	conv_forget(t, c);
-	free(c);
 }
 
 /* conv_take - @n bytes have come, in t->buf */
 static void conv_take(struct talk *t, struct conv *c, size_t n)
 {
-	int64_t bytes = n;
+	int64_t bytes = (int64_t)n;
 
-	c->received += n;
+	c->received += bytes;
 	if (t->rounds == 1)
 		TELL(t, "data", ENDS(c), .bytes = &bytes, .data = t->buf,
 		     .data_len = n);
@@ -224,8 +224,8 @@ void conv_eof(struct talk *t, struct conv *c)
 	if (conv_unheard(t, c)) {
 		char addr[ADDR_STRLEN];
 
-		fprintf(stderr, "%s: %s closed and did not say '%s' (-x)\n",
-			prog_name, addr_str(&c->peer, addr), t->hear);
+		say("%s closed and did not say '%s' (-x)",
+		    addr_str(&c->peer, addr), t->hear);
 		TELL(t, "unheard", ENDS(c), .data = t->hear,
 		     .data_len = strlen(t->hear));
 		t->status = EXIT_REFUSED;
@@ -487,8 +487,8 @@ void conv_timeout(struct talk *t, struct conv *c, enum conv_timer kind)
 	talk_timer_stop(c);
 	switch (kind) {
 	case CONV_T_CONNECT:
-		fprintf(stderr, "%s: connect to %s: no answer in time (-t)\n",
-			prog_name, addr_str(&c->peer, peer));
+		say("connect to %s: no answer in time (-t)",
+		    addr_str(&c->peer, peer));
 		TELL(t, "timeout", .call = "connect",
 		     .local = c->bound ? &c->local : NULL, .peer = &c->peer);
 		t->status = EXIT_REFUSED;

@@ -13,7 +13,6 @@
 
 #include "net.h"
 
-#include <signal.h>
 #include <sys/epoll.h>
 
 /* From linux/in.h; older libc headers lack them. */
@@ -164,18 +163,14 @@ static inline void ring_del(struct conv_link *l)
 }
 
 /* relay.c: server -F */
-struct leg;
-
 struct relay {
 	struct talk *talk;
-	struct addr target;  /* of -F */
-	bool close_inner;    /* -C */
-	struct leg *dropped; /* legs to be freed: see relay_drop() */
+	struct addr target; /* of -F */
+	bool close_inner;   /* -C */
 };
 
 void relay_accepted(struct relay *r, int fd, const struct addr *local,
 		    const struct addr *peer);
-void relay_sweep(struct relay *r);
 void relay_step(struct talk *t, struct conv *c, uint32_t events);
 
 /* The options that server and client share: for their tables and their help. */

@@ -4,19 +4,6 @@
  */
 #include "modes.h"
 
-/* refuse - one line on stderr, then exit 1 */
-void refuse(const char *fmt, ...)
-{
-	va_list ap;
-
-	fprintf(stderr, "%s: ", prog_name);
-	va_start(ap, fmt);
-	vfprintf(stderr, fmt, ap);
-	va_end(ap);
-	putc('\n', stderr);
-	exit(EXIT_REFUSED);
-}
-
 /* read_port_range - net.ipv4.ip_local_port_range, or exit 1 */
 void read_port_range(unsigned int *low, unsigned int *high)
 {

@@ -5,7 +5,6 @@
  */
 #include "conversation.h"
 
-#include <netinet/tcp.h>
 #include <poll.h>
 
 /*

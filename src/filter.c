@@ -189,8 +189,8 @@ void filter_attach(int fd, const struct filter *f, uint32_t base,
 }
 
 /*
- * kernel_judged - whether the filter above has decided on a packet for good;
- * to parse each once more would be a third of wire's time with -w
+ * kernel_judged - whether the filter above has decided on a packet for good: it
+ * has seen all of it, also the ports behind the bytes that are kept (-s)
  */
 bool kernel_judged(const struct filter *f, const struct packet *pkt)
 {

@@ -8,10 +8,6 @@
 #include "inject.h"
 #include "print.h"
 
-#include <fcntl.h>
-#include <getopt.h>
-#include <net/if.h>
-
 /* The options, and their outcome. */
 struct job {
 	struct route route;
@@ -443,7 +439,7 @@ int main(int argc, char **argv)
 		if (j.json || j.verbose)
 			print_event(&j, "sent", &j.seg, j.sent_ns);
 	} else if (j.verbose) {
-		fputs("forge: listening\n", stderr);
+		say("listening");
 	}
 	if (answers.fd >= 0)
 		show_answers(&j, &answers, &unblocked);

@@ -11,9 +11,9 @@
 
 #include <dirent.h>
 #include <sys/syscall.h>
-#include <time.h>
 
 #define SEARCH_NS INT64_C(300000000) /* of CPU time */
+#define CPU_TIME  CLOCK_PROCESS_CPUTIME_ID
 
 static int by_inode(const void *a, const void *b)
 {
@@ -21,15 +21,6 @@ static int by_inode(const void *a, const void *b)
 	uint32_t y = (*(struct row *const *)b)->inode;
 
 	return x < y ? -1 : x > y;
-}
-
-/* cpu_ns - the CPU time of this process, in nanoseconds */
-static int64_t cpu_ns(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
-	return t.tv_sec * INT64_C(1000000000) + t.tv_nsec;
 }
 
 /* read_option - 0 or 1; -1: the kernel refuses */
@@ -96,7 +87,8 @@ static size_t look_into(long pid, struct row **want, size_t n, size_t missing,
 	dir = opendir(path);
 	if (!dir)
 		return 0;
-	while (found < missing && (entry = readdir(dir)) && cpu_ns() < end) {
+	while (found < missing && (entry = readdir(dir)) &&
+	       clock_ns(CPU_TIME) < end) {
 		struct row key, *keyp = &key, **hit;
 		char link[32];
 		ssize_t len;
@@ -130,8 +122,9 @@ static size_t look_into(long pid, struct row **want, size_t n, size_t missing,
  */
 void find_holders(const struct question *q, struct rows *rows)
 {
-	const int64_t end =
-		q->grouped || q->hasty ? cpu_ns() + SEARCH_NS : INT64_MAX;
+	const int64_t end = q->grouped || q->hasty
+				    ? clock_ns(CPU_TIME) + SEARCH_NS
+				    : INT64_MAX;
 	struct row **want = xcalloc(rows->n + 1, sizeof(struct row *));
 	size_t n = 0, found = 0;
 	struct dirent *entry;

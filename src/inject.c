@@ -3,11 +3,9 @@
 #include "inject.h"
 #include "print.h"
 
-#include <fcntl.h>
 #include <net/if_arp.h>
 #include <netpacket/packet.h>
 #include <sys/ioctl.h>
-#include <sys/stat.h>
 
 /* From linux/nsfs.h and linux/proc_ns.h, which musl's wrapper does not find. */
 #define NS_OF_USER    _IO(0xb7, 0x1) /* NS_GET_USERNS */
@@ -175,11 +173,8 @@ void answers_open(struct route *r, struct capture *c)
 /* arrival_ns - the kernel's CLOCK_REALTIME time of a packet, by now_ns() */
 int64_t arrival_ns(int64_t stamp)
 {
-	int64_t now = now_ns(), age;
-	struct timespec real;
+	int64_t now = now_ns(), age = clock_ns(CLOCK_REALTIME) - stamp;
 
-	clock_gettime(CLOCK_REALTIME, &real);
-	age = (int64_t)real.tv_sec * 1000000000 + real.tv_nsec - stamp;
 	/* The clock may have been set meanwhile. */
 	return age < 0 || age > 1000000000 ? now : now - age;
 }

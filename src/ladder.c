@@ -124,8 +124,8 @@ static void ladder_ends(struct ladder *l, const struct conn *c)
 		return;
 	ladder_gap(l);
 	for (int i = 0; i < 2; i++)
-		end_text(text[i], STYLE_SS, c->family, c->end[i].addr,
-			 c->end[i].port, true);
+		end_str(text[i], c->family == 6, c->end[i].addr, 0,
+			c->end[i].port);
 	if (l->look.format == SVG)
 		svg_ends(l->svg, names, states);
 	if (l->look.format == LADDER && l->shown)

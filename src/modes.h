@@ -32,8 +32,6 @@ int search(struct client *cl);
 int ages(struct client *cl);
 
 /* ends.c: for all three */
-void refuse(const char *fmt, ...)
-	__attribute__((format(printf, 1, 2), noreturn));
 void read_port_range(unsigned int *low, unsigned int *high);
 int blocking_socket(sa_family_t family);
 int listen_at(const struct addr *at);

@@ -83,6 +83,28 @@ static inline const char *errno_name(int err)
 	return number;
 }
 
+/* say - print "program: message" on stderr, with no errno to name */
+__attribute__((format(printf, 1, 2))) static inline void say(const char *fmt,
+							     ...)
+{
+	va_list ap;
+
+	flockfile(stderr);
+	fprintf(stderr, "%s: ", prog_name);
+	va_start(ap, fmt);
+	vfprintf(stderr, fmt, ap);
+	va_end(ap);
+	putc('\n', stderr);
+	funlockfile(stderr);
+}
+
+/* refuse - say(), exit 1 */
+#define refuse(...)                 \
+	do {                        \
+		say(__VA_ARGS__);   \
+		exit(EXIT_REFUSED); \
+	} while (0)
+
 /*
  * warn_advice - print "program: what: why (what to do) [ENAME]" on stderr
  * @advice: what to do, in parentheses, after a blank; or ""
@@ -139,10 +161,10 @@ static inline void flush_stdout(void)
 	_exit(EXIT_REFUSED); /* exit() would flush once more */
 }
 
-/* xcalloc - @n times @size bytes of zeros; without memory exit 1 */
+/* xcalloc - @n times @size bytes of zeros, at least one; without any exit 1 */
 static inline void *xcalloc(size_t n, size_t size)
 {
-	void *p = calloc(n, size);
+	void *p = calloc(n ? n : 1, size);
 
 	if (!p)
 		die_errno("memory for %zu times %zu bytes", n, size);
@@ -207,6 +229,32 @@ static inline int64_t parse_seconds(const char *what, const char *s)
 	return ns;
 }
 
+/*
+ * find_number - the number behind a word in a file of /proc or /sys, in the
+ * first line that begins with @line and has one; false: there is none
+ */
+static inline bool find_number(const char *path, const char *line,
+			       const char *word, int64_t *n)
+{
+	FILE *f = fopen(path, "re");
+	char buf[256], *at;
+	bool found = false;
+
+	while (f && !found && fgets(buf, sizeof(buf), f))
+		if (!strncmp(buf, line, strlen(line)) &&
+		    (at = strstr(buf, word)))
+			found = sscanf(at + strlen(word), "%" SCNd64, n) == 1;
+	if (f)
+		fclose(f);
+	return found;
+}
+
+/* read_number - the one that a file of /proc or /sys begins with */
+static inline bool read_number(const char *path, int64_t *n)
+{
+	return find_number(path, "", "", n);
+}
+
 /* --- the command line ---------------------------------------------------- */
 
 /* An option of a program: its letter, its kind, and where its value goes. */
@@ -219,7 +267,6 @@ struct opt {
 		ARG_TEXT,    /* const char * */
 		ARG_NUMBER,  /* int64_t, from @lo to @hi */
 		ARG_SECONDS, /* int64_t, in nanoseconds */
-		ARG_PORT,    /* in_port_t */
 		ARG_OTHER,   /* @take(@to, its text) */
 	} kind;
 	void *to;
@@ -251,9 +298,6 @@ static inline void take_option(const struct opt *o, const char *text)
 		break;
 	case ARG_SECONDS:
 		*(int64_t *)o->to = parse_seconds(what, text);
-		break;
-	case ARG_PORT:
-		*(in_port_t *)o->to = parse_port(what, text);
 		break;
 	default:
 		o->take(o->to, text);
@@ -353,13 +397,19 @@ static inline void stay_on_cpu(void)
 	sched_setaffinity(0, sizeof(one), &one);
 }
 
-/* now_ns - CLOCK_MONOTONIC, in nanoseconds */
-static inline int64_t now_ns(void)
+/* clock_ns - the time of a clock, in nanoseconds */
+static inline int64_t clock_ns(clockid_t clock)
 {
 	struct timespec ts;
 
-	clock_gettime(CLOCK_MONOTONIC, &ts);
+	clock_gettime(clock, &ts);
 	return (int64_t)ts.tv_sec * 1000000000 + ts.tv_nsec;
+}
+
+/* now_ns - CLOCK_MONOTONIC, in nanoseconds */
+static inline int64_t now_ns(void)
+{
+	return clock_ns(CLOCK_MONOTONIC);
 }
 
 /* timespec_of - nanoseconds for the kernel; below 0 they are 0 */
@@ -461,15 +511,21 @@ static inline bool same_end(const struct addr *a, const struct addr *b)
 	return a->in.sin_addr.s_addr == b->in.sin_addr.s_addr;
 }
 
-/* is_wildcard - whether it is 0.0.0.0, :: or ::ffff:0.0.0.0 */
-static inline bool is_wildcard(const struct addr *a)
+/* is_any6 - whether it is :: or ::ffff:0.0.0.0 */
+static inline bool is_any6(const struct in6_addr *ip)
 {
 	static const uint8_t mapped_any[16] = {[10] = 0xff, [11] = 0xff};
 
-	if (a->sa.sa_family != AF_INET6)
-		return a->in.sin_addr.s_addr == htonl(INADDR_ANY);
-	return IN6_IS_ADDR_UNSPECIFIED(&a->in6.sin6_addr) ||
-	       !memcmp(&a->in6.sin6_addr, mapped_any, sizeof(mapped_any));
+	return IN6_IS_ADDR_UNSPECIFIED(ip) ||
+	       !memcmp(ip, mapped_any, sizeof(mapped_any));
+}
+
+/* is_wildcard - whether it is 0.0.0.0 or is_any6() */
+static inline bool is_wildcard(const struct addr *a)
+{
+	return a->sa.sa_family == AF_INET6
+		       ? is_any6(&a->in6.sin6_addr)
+		       : a->in.sin_addr.s_addr == htonl(INADDR_ANY);
 }
 
 /*

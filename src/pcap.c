@@ -2,8 +2,6 @@
 /* pcap.c - reads and writes pcap files; pcapng.c reads the other kind */
 #include "pcap.h"
 
-#include <fcntl.h>
-
 /* --- reading ------------------------------------------------------------ */
 
 /* reader_fail - keep the first error's words; returns -1 */
@@ -212,7 +210,7 @@ void writer_open(struct writer *w, const char *name, uint32_t link,
 	}
 	if (w->fd < 0)
 		die_errno("create %s", name);
-	/* A pipe takes so little at once; on a disk less is a full one. */
+	/* A pipe takes 24 bytes at once; a disk that takes less is full. */
 	n = write(w->fd, header, sizeof(header));
 	if (n >= 0 && n < (ssize_t)sizeof(header))
 		errno = ENOSPC;
@@ -231,10 +229,9 @@ void writer_put(struct writer *w, const struct packet *pkt)
 	uint8_t *p;
 
 	if (pkt->link != w->link) {
-		fprintf(stderr,
-			"%s: %s: packet %" PRIu64
-			" has link type %u, and a pcap file has one, here %u\n",
-			prog_name, w->name, pkt->number, pkt->link, w->link);
+		say("%s: packet %" PRIu64
+		    " has link type %u, and a pcap file has one, here %u",
+		    w->name, pkt->number, pkt->link, w->link);
 		writer_flush(w);
 		exit(EXIT_REFUSED);
 	}

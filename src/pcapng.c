@@ -4,8 +4,8 @@
  * order, interfaces, enhanced and simple packet blocks; the other blocks are
  * skipped
  *
- * A block whose length is true and whose contents are not is left out, and
- * reading goes on; behind a length that lies there is nothing to find.
+ * A block with wrong contents is left out, and reading goes on.  Behind a wrong
+ * length no block can be found.
  */
 #include "pcap.h"
 

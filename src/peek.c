@@ -48,11 +48,7 @@ static const char help[] =
 
 /* --- the question --------------------------------------------------------- */
 
-/*
- * parse_end - "[ADDR:]REST": its address, of which no name is made
- *
- * Returns REST.
- */
+/* parse_end - "[ADDR:]REST": ADDR, which is no name, into @ip; returns REST */
 static char *parse_end(char *s, bool *has, struct in6_addr *ip, uint32_t *scope)
 {
 	char *name = NULL, *rest = split_port(s, &name), *zone;
@@ -141,16 +137,6 @@ static void parse(struct question *q, int argc, char **argv)
 
 /* --- output --------------------------------------------------------------- */
 
-static const char *row_state(const struct row *r)
-{
-	int state = r->kind.state;
-
-	/* A bound socket's own state is CLOSE. */
-	if (state == STATE_BOUND || state == TCP_CLOSE)
-		return "BOUND";
-	return state_name(state == STATE_NEW_SYN_RECV ? TCP_SYN_RECV : state);
-}
-
 static const char *row_end(const struct end *end, char *buf)
 {
 	bool v6 = end->family == AF_INET6;
@@ -195,7 +181,7 @@ static void print_row(const struct row *r, const struct question *q)
 		put(q, "operand", "%zu", kind->operand);
 		put(q, "count", "%zu", r->count);
 	}
-	put(q, "state", text, row_state(r));
+	put(q, "state", text, state_str(kind->state));
 	put(q, "recvq", "%" PRIu32, r->recvq);
 	put(q, "sendq", "%" PRIu32, r->sendq);
 	put(q, "local", text, row_end(&kind->local, end));

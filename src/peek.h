@@ -104,7 +104,10 @@ struct heap {
 };
 
 /* sockdiag.c */
+bool same_addr(const struct end *end, const struct in6_addr *ip,
+	       uint32_t scope);
 bool is_wanted(const struct span *span, const struct row *r);
+const char *state_str(int state);
 void group(struct groups *g, const struct row *r);
 void read_reserved(struct range *range);
 void ask_kernel(struct heap *heap);

@@ -53,19 +53,19 @@ int flags_value(const char *text)
 	return *text ? flags : -1;
 }
 
-/* end_text - an address, and a port; @buf has ADDR_STRLEN bytes; returns it */
-const char *end_text(char *buf, enum addr_style style, uint8_t family,
-		     const uint8_t *addr, uint16_t port, bool have_port)
+/*
+ * end_text - an address, and a port, as tcpdump prints it: 127.0.0.1.80, ::1.80
+ * @buf: ADDR_STRLEN bytes; also returned
+ */
+const char *end_text(char *buf, uint8_t family, const uint8_t *addr,
+		     uint16_t port, bool have_port)
 {
-	bool brackets = style == STYLE_SS && family == 6 && have_port;
-	char a[INET6_ADDRSTRLEN];
-	int n;
+	size_t n;
 
-	inet_ntop(family == 6 ? AF_INET6 : AF_INET, addr, a, sizeof(a));
-	n = snprintf(buf, ADDR_STRLEN, brackets ? "[%s]" : "%s", a);
+	inet_ntop(family == 6 ? AF_INET6 : AF_INET, addr, buf, ADDR_STRLEN);
+	n = strlen(buf);
 	if (have_port)
-		snprintf(buf + n, ADDR_STRLEN - (size_t)n, "%c%u",
-			 style == STYLE_SS ? ':' : '.', (unsigned int)port);
+		snprintf(buf + n, ADDR_STRLEN - n, ".%u", (unsigned int)port);
 	return buf;
 }
 
@@ -225,10 +225,8 @@ void print_odd(FILE *f, const struct segment *s)
 
 	if (s->addrs)
 		fprintf(f, "%s > %s: ",
-			end_text(a, STYLE_TCPDUMP, s->family, s->src, s->sport,
-				 s->ports),
-			end_text(b, STYLE_TCPDUMP, s->family, s->dst, s->dport,
-				 s->ports));
+			end_text(a, s->family, s->src, s->sport, s->ports),
+			end_text(b, s->family, s->dst, s->dport, s->ports));
 	fprintf(f, "%s: %s\n", names[s->kind], s->note);
 }
 
@@ -251,8 +249,8 @@ void print_segment(FILE *f, const struct segment *s, const struct origin *tx,
 		return;
 	}
 	fprintf(f, "%s > %s: Flags [%s]",
-		end_text(a, STYLE_TCPDUMP, s->family, s->src, s->sport, true),
-		end_text(b, STYLE_TCPDUMP, s->family, s->dst, s->dport, true),
+		end_text(a, s->family, s->src, s->sport, true),
+		end_text(b, s->family, s->dst, s->dport, true),
 		flags_text(flags, s->flags));
 	seq = shown(tx, s, s->seq);
 	if (s->len || s->flags & (SYN | FIN | RST))
@@ -363,7 +361,8 @@ static void json_end(FILE *f, const char *key, const struct segment *s,
 	char buf[ADDR_STRLEN];
 
 	fprintf(f, ",\"%s\":\"%s\"", key,
-		end_text(buf, STYLE_SS, s->family, addr, port, s->ports));
+		s->ports ? end_str(buf, s->family == 6, addr, 0, port)
+			 : end_text(buf, s->family, addr, 0, false));
 }
 
 /*

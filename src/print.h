@@ -15,15 +15,12 @@ struct origin {
 	uint32_t isn;
 };
 
-/* 127.0.0.1.80 and ::1.80; 127.0.0.1:80 and [::1]:80 */
-enum addr_style { STYLE_TCPDUMP, STYLE_SS };
-
 #define FLAGS_STRLEN 12
 
 const char *flags_text(char *buf, uint16_t flags);
 int flags_value(const char *text);
-const char *end_text(char *buf, enum addr_style style, uint8_t family,
-		     const uint8_t *addr, uint16_t port, bool have_port);
+const char *end_text(char *buf, uint8_t family, const uint8_t *addr,
+		     uint16_t port, bool have_port);
 struct addr parse_end(const char *what, const char *s);
 size_t addr_bytes(const struct addr *a, uint8_t bytes[16]);
 bool relative(const struct origin *o, uint32_t *n);

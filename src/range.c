@@ -21,8 +21,6 @@
 #include "peek.h"
 #include "words.h"
 
-#include <net/if.h>
-
 #define PORTS 65536
 #define PAIRS 4	 /* of source and destination, for the route to judge */
 #define LINES 40 /* of the table; the others are put together */
@@ -63,7 +61,7 @@ struct table {
 	size_t *counts, *slots; /* slots: number + 1, or 0; 2 * room of them */
 };
 
-/* What the question says, see tell_range(). */
+/* The question: see tell_range(). */
 static struct {
 	bool bind, own, reuseaddr;
 	unsigned int lo, hi, peer_port, dev;
@@ -172,8 +170,7 @@ static struct end plain(const struct end *end)
 
 static bool is_that_end(const struct end *a, const struct end *b)
 {
-	return a->port == b->port && !memcmp(&a->ip, &b->ip, sizeof(a->ip)) &&
-	       (!a->scope || !b->scope || a->scope == b->scope);
+	return a->port == b->port && same_addr(a, &b->ip, b->scope);
 }
 
 static bool is_held(const struct row *r)
@@ -298,12 +295,6 @@ static const char *host_str(const struct end *end, char *buf)
 	return buf;
 }
 
-static const char *state_str(int state)
-{
-	return state == STATE_BOUND || state == TCP_CLOSE ? "BOUND"
-							  : state_name(state);
-}
-
 static const char *switch_str(int on)
 {
 	return on < 0 ? "-" : on ? "1" : "0";
@@ -363,7 +354,7 @@ static void print_lines(void)
 {
 	size_t *order = in_order(&lines), n = lines.n;
 
-	/* What is rare is told without its destination. */
+	/* A rare line is printed without its destination. */
 	for (size_t i = LINES; i < n; i++) {
 		struct line l;
 
@@ -492,7 +483,7 @@ int tell_range(const char *text, char **words)
 	for (size_t i = 0; i < heap.rows.n; i++) {
 		const struct row *r = &heap.rows.at[i];
 
-		/* It is in no bind bucket. */
+		/* A request socket is in no bind bucket. */
 		if (r->kind.state == TCP_SYN_RECV ||
 		    r->kind.state == STATE_NEW_SYN_RECV)
 			continue;

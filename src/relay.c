@@ -12,8 +12,8 @@
 struct leg {
 	struct conv conv; /* first: rings, epoll and free() know it */
 	struct relay *relay;
-	struct leg *other, *next_dropped;
-	bool inner, dropped;
+	struct leg *other;
+	bool inner;
 	bool missed;	  /* the peer's FIN came, and -x had not */
 	size_t done, len; /* of buf: bytes from here that go over */
 	char buf[16384];
@@ -31,22 +31,15 @@ static struct leg *new_leg(struct relay *r, int fd, enum conv_phase phase,
 	return leg;
 }
 
-/*
- * drop - close() a leg, with RST if @reset; relay_sweep() frees it, as an event
- * at hand may be for it
- */
+/* drop - close() a leg, with RST if @reset, and free it */
 static void drop(struct leg *leg, bool reset)
 {
 	const struct linger now = {.l_onoff = 1};
-	struct relay *r = leg->relay;
 	struct conv *c = &leg->conv;
 
 	if (reset)
 		setsockopt(c->fd, SOL_SOCKET, SO_LINGER, &now, sizeof(now));
-	conv_forget(r->talk, c);
-	leg->dropped = true;
-	leg->next_dropped = r->dropped;
-	r->dropped = leg;
+	conv_forget(leg->relay->talk, c);
 }
 
 /* drop_pair - a leg and the one that it is joined to */
@@ -57,17 +50,6 @@ static void drop_pair(struct leg *leg, bool reset)
 	drop(leg, reset);
 	if (other)
 		drop(other, reset);
-}
-
-/* relay_sweep - free the legs that were dropped */
-void relay_sweep(struct relay *r)
-{
-	struct leg *leg;
-
-	while ((leg = r->dropped)) {
-		r->dropped = leg->next_dropped;
-		free(leg);
-	}
 }
 
 /*
@@ -250,8 +232,6 @@ void relay_step(struct talk *t, struct conv *c, uint32_t events)
 	struct leg *leg = (struct leg *)c;
 
 	(void)t;
-	if (leg->dropped)
-		return;
 	if (c->phase == CONV_CONNECTING) {
 		connected(leg, socket_error(c->fd));
 		return;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * room.c - is there room for the connections of client --bulk?  Without, the
- * kernel closes without a TIME-WAIT, drops SYNs, or ends some process.
+ * room.c - refuses client --bulk more connections than the kernel has room for:
+ * it would close without a TIME-WAIT, drop SYNs, or end some process
  */
 #include "modes.h"
 
@@ -12,31 +12,6 @@
  */
 #define TIME_WAIT_BYTES 512
 #define PAIR_BYTES	8192
-
-/*
- * find_number - the number behind a word in a file of /proc or /sys, in the
- * first line that begins with @line and has one; false: there is none
- */
-static bool find_number(const char *path, const char *line, const char *word,
-			int64_t *n)
-{
-	FILE *f = fopen(path, "re");
-	char buf[256], *at;
-	bool found = false;
-
-	while (f && !found && fgets(buf, sizeof(buf), f))
-		if (!strncmp(buf, line, strlen(line)) &&
-		    (at = strstr(buf, word)))
-			found = sscanf(at + strlen(word), "%" SCNd64, n) == 1;
-	if (f)
-		fclose(f);
-	return found;
-}
-
-static bool read_number(const char *path, int64_t *n)
-{
-	return find_number(path, "", "", n);
-}
 
 /* time_waits - how many this network namespace has; false: hidden */
 bool time_waits(int64_t *n)

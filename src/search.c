@@ -26,15 +26,6 @@ struct search {
 	bool in_use[65536]; /* ports in TIME-WAIT to PORT */
 };
 
-/* thread_ns - the CPU time that this thread has used */
-static int64_t thread_ns(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &ts);
-	return (int64_t)ts.tv_sec * 1000000000 + ts.tv_nsec;
-}
-
 /*
  * connect_from_any - one connection to destination @to; @s gets the times,
  * @pair both ends; returns the port, from the range's lower end; -1: none
@@ -47,11 +38,11 @@ static int connect_from_any(struct search *se, int to, struct sample *s,
 	int fd = blocking_socket(se->to[to].sa.sa_family);
 	int failed;
 
-	cpu = thread_ns();
+	cpu = clock_ns(CLOCK_THREAD_CPUTIME_ID);
 	wall = now_ns();
 	failed = connect(fd, &se->to[to].sa, se->to[to].len);
 	s->of[WALL] = now_ns() - wall;
-	s->of[CPU] = thread_ns() - cpu;
+	s->of[CPU] = clock_ns(CLOCK_THREAD_CPUTIME_ID) - cpu;
 	if (failed) {
 		if (errno != EADDRNOTAVAIL)
 			die_errno("connect");
@@ -122,7 +113,7 @@ static void fill(struct search *se, unsigned int percent)
 		}
 		ports_looked_at(se, port);
 		close_pair(pair, false);
-		/* tcp_tw_reuse: as many as before, and it may go on for ever */
+		/* With tcp_tw_reuse the number may stay as it is, for ever. */
 		if (se->in_use[port] && ++taken_over > se->ports)
 			refuse("cannot fill %u %% of the range: TIME-WAITs are taken over (set tcp_tw_reuse=0 meanwhile)",
 			       percent);

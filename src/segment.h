@@ -8,8 +8,6 @@
 
 #include "net.h"
 
-#include <stddef.h>
-
 enum tcp_flag {
 	FIN = 0x01,
 	SYN = 0x02,

@@ -13,20 +13,10 @@
 #define DIAG_SOCKOPT 22 /* INET_DIAG_SOCKOPT, of newer headers */
 
 /* same_addr - whether it is that address; an interface counts if known */
-static bool same_addr(const struct end *end, const struct in6_addr *ip,
-		      uint32_t scope)
+bool same_addr(const struct end *end, const struct in6_addr *ip, uint32_t scope)
 {
 	return !memcmp(&end->ip, ip, sizeof(*ip)) &&
 	       (!scope || !end->scope || scope == end->scope);
-}
-
-/* any_address - 0.0.0.0 or :: */
-static bool any_address(const struct end *end)
-{
-	static const unsigned char any4[16] = {[10] = 0xff, [11] = 0xff};
-
-	return IN6_IS_ADDR_UNSPECIFIED(&end->ip) ||
-	       !memcmp(&end->ip, any4, sizeof(any4));
 }
 
 /* is_wanted - whether the socket is one that the operand is about */
@@ -42,6 +32,14 @@ bool is_wanted(const struct span *span, const struct row *r)
 		return false;
 	return !span->has_peer_addr ||
 	       same_addr(&r->peer, &span->peer_addr, span->peer_scope);
+}
+
+/* state_str - as ss names it, or BOUND: a bound socket's own state is CLOSE */
+const char *state_str(int state)
+{
+	if (state == STATE_BOUND || state == TCP_CLOSE)
+		return "BOUND";
+	return state_name(state == STATE_NEW_SYN_RECV ? TCP_SYN_RECV : state);
 }
 
 static void keep(struct rows *rows, const struct row *r)
@@ -105,7 +103,7 @@ static void mark(struct range *range, const struct span *span,
 	    *port & RESERVED)
 		return;
 	/* bind() looks at those only whose address overlaps. */
-	if (!connects && span->has_addr && !any_address(local) &&
+	if (!connects && span->has_addr && !is_any6(&local->ip) &&
 	    !same_addr(local, &span->addr, span->scope))
 		return;
 	*port |= USED;
@@ -175,7 +173,7 @@ static void put(struct heap *heap, struct row *r)
 		if (!is_wanted(&q->span[i], r))
 			continue;
 		any = true;
-		/* Of one that a process holds there is more to be found. */
+		/* find_holders() reads more of one that a process holds. */
 		if (!q->grouped || (q->options && r->inode))
 			break;
 		r->kind.operand = i;
@@ -277,8 +275,9 @@ static void read_dump(int fd, struct heap *heap)
  * filter - the program by which the kernel picks the sockets of the spans, by
  * their ports (inet_diag_bc_run()); returns its number of words
  *
- * A test is two words, the second has the port; a jump is one.  No goes to the
- * next span, behind the last four bytes behind the end; yes goes on.
+ * A test is two words, the second has the port; a jump is one.  A test that
+ * holds goes on.  One that fails goes to the next span, in the last span to
+ * four bytes behind the end, where the kernel rejects.
  */
 static size_t filter(const struct question *q, struct inet_diag_bc_op *op)
 {

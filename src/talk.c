@@ -213,21 +213,22 @@ bool talk_wait(struct talk *t, int64_t until)
 		{.fd = t->epfd, .events = POLLIN},
 		{.fd = talk_wake, .events = POLLIN},
 		{.fd = newest(t) ? STDIN_FILENO : -1, .events = POLLIN}};
-	struct epoll_event ev[64];
+	struct epoll_event ev;
 	struct timespec ts;
 	bool listener = false;
 	int64_t now;
-	int n;
 
 	if (ppoll(fds, 3, time_left(t, until, &ts), NULL) < 0 && errno != EINTR)
 		die_errno("poll");
 	if (talk_stop)
 		return false;
-	/* Only step(t, c) frees c, and each c is in ev[] once. */
-	n = epoll_wait(t->epfd, ev, 64, 0);
-	for (int i = 0; i < n; i++) {
-		if (ev[i].data.ptr)
-			t->step(t, ev[i].data.ptr, ev[i].events);
+	/*
+	 * One event at a time: a step may free other conversations.  epoll lets
+	 * those that are ready take turns.
+	 */
+	if (epoll_wait(t->epfd, &ev, 1, 0) == 1) {
+		if (ev.data.ptr)
+			t->step(t, ev.data.ptr, ev.events);
 		else
 			listener = true;
 	}

@@ -25,7 +25,6 @@
  */
 #include "calls.h"
 
-#include <fcntl.h>
 #include <linux/audit.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
@@ -121,7 +120,7 @@ static void stopped(pid_t tid, int status)
 		warn_errno(errno, "ptrace");
 }
 
-/* say_rest - what was not said of each call */
+/* say_rest - the calls that were not explained, and the price of watching */
 static void say_rest(const char *name, int64_t ns)
 {
 	if (repeats)
@@ -180,8 +179,11 @@ static void trace(char **command, int report, const struct sigaction *actions,
 		if (tid != child)
 			continue;
 		say_rest(command[0], now_ns() - begin);
-		/* What it has left running is watched no more, but has the
-		 * filter: its tracer stays, and holds nothing else. */
+		/*
+		 * The processes that COMMAND has left running have the filter:
+		 * their tracer stays, explains no more, and holds no
+		 * descriptor but /dev/null.
+		 */
 		why = "/bin/true";
 		null = open("/dev/null", O_RDWR);
 		for (int fd = 0; null >= 0 && fd < 3; fd++)

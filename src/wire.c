@@ -12,9 +12,6 @@
 #include "ladder.h"
 #include "pcap.h"
 
-#include <fcntl.h>
-#include <getopt.h>
-
 /* The options, and the state of the run. */
 struct wire {
 	struct look look;
@@ -25,14 +22,12 @@ struct wire {
 	int64_t seconds;  /* -t, ns; -1: none */
 	int64_t ready_fd; /* -R; -1: none */
 	int64_t ring;	  /* -B, MiB; 0: the default */
-	int64_t snap;	  /* -s; 0: the default */
-	uint32_t snaplen; /* the same, for the capture and the file */
+	int64_t snap;	  /* -s */
 	int64_t count;	  /* -c; 0: no end */
 
-	struct conns *conns;
+	struct conns conns;
 	struct ladder *ladder;
-	struct writer *writer;
-	bool writing; /* the file of -w is open */
+	struct writer writer; /* of -w; without a name: not open yet */
 	int64_t seen, others, tunnelled;
 	int64_t t0; /* the time of the first packet shown */
 };
@@ -53,7 +48,7 @@ static void show_segment(struct wire *w, const struct segment *s)
 	if (w->seen == 1)
 		w->t0 = s->ns;
 	if (s->kind == SEGMENT) {
-		c = conn_of(w->conns, s, &side);
+		c = conn_of(&w->conns, s, &side);
 		tx = &c->end[side].origin;
 		rx = &c->end[!side].origin;
 		sends(&c->end[side], &c->end[!side], s);
@@ -72,10 +67,17 @@ static void show_segment(struct wire *w, const struct segment *s)
 /* flush - write the output so far */
 static void flush(struct wire *w)
 {
-	if (w->writing)
-		writer_flush(w->writer);
+	if (w->writer.name)
+		writer_flush(&w->writer);
 	if (!w->write)
 		flush_stdout();
+}
+
+/* open_file - that of -w, unless it is open */
+static void open_file(struct wire *w, uint32_t link)
+{
+	if (w->write && !w->writer.name)
+		writer_open(&w->writer, w->write, link, (uint32_t)w->snap);
 }
 
 /* take_packet - show or write a packet, if it is wanted; a take_fn */
@@ -88,7 +90,7 @@ static bool take_packet(void *to, const struct packet *pkt)
 		flush(w);
 		return true;
 	}
-	if (!w->writing || w->read || !kernel_judged(&w->filter, pkt)) {
+	if (!w->write || w->read || !kernel_judged(&w->filter, pkt)) {
 		parse_packet(pkt, &s);
 		w->others += s.kind == NOT_TCP;
 		w->tunnelled += s.tunnel && s.kind == NOT_TCP;
@@ -99,10 +101,8 @@ static bool take_packet(void *to, const struct packet *pkt)
 	if (!w->write) {
 		show_segment(w, &s);
 	} else {
-		if (!w->writing)
-			writer_open(w->writer, w->write, pkt->link, w->snaplen);
-		w->writing = true;
-		writer_put(w->writer, pkt);
+		open_file(w, pkt->link);
+		writer_put(&w->writer, pkt);
 	}
 	return !w->count || w->seen < w->count;
 }
@@ -112,7 +112,7 @@ static bool take_packet(void *to, const struct packet *pkt)
 /* ready - say that from now on every segment is seen */
 static void ready(const struct wire *w)
 {
-	fprintf(stderr, "%s: listening on %s\n", prog_name, w->ifname);
+	say("listening on %s", w->ifname);
 	if (w->ready_fd < 0)
 		return;
 	if (write((int)w->ready_fd, "\n", 1) != 1)
@@ -131,10 +131,8 @@ static int run_live(struct wire *w)
 	catch_signals(&unblocked);
 	/* Headers are enough to show, and lines are to come soon. */
 	capture_open(&c, &w->filter, (size_t)w->ring << 20,
-		     w->write ? w->snaplen : 512, w->write ? 40 : 2);
-	if (w->write)
-		writer_open(w->writer, w->write, c.link, w->snaplen);
-	w->writing = w->write;
+		     w->write ? (uint32_t)w->snap : 512, w->write ? 40 : 2);
+	open_file(w, c.link);
 	if (w->seconds >= 0)
 		end = now_ns() + w->seconds;
 	ready(w);
@@ -165,19 +163,15 @@ static int run_file(struct wire *w)
 	bool standard = !strcmp(w->read, "-"), more = true;
 	const char *name = standard ? "standard input" : w->read;
 	FILE *f = standard ? stdin : fopen(w->read, "rb");
-	static char buffer[1 << 18];
 	struct reader r;
 	struct packet pkt;
 
 	if (!f)
 		die_errno("open %s", w->read);
-	setvbuf(f, buffer, _IOFBF, sizeof(buffer));
 	if (!reader_open(&r, f)) {
 		while (more && reader_next(&r, &pkt) > 0)
 			more = take_packet(w, &pkt);
-		if (w->write && !w->writing)
-			writer_open(w->writer, w->write,
-				    r.ng ? LINK_ETHERNET : r.link, w->snaplen);
+		open_file(w, r.ng ? LINK_ETHERNET : r.link);
 		if (w->ladder)
 			ladder_finish(w->ladder);
 		flush(w);
@@ -186,7 +180,7 @@ static int run_file(struct wire *w)
 	if (f != stdin)
 		fclose(f);
 	if (*r.error) {
-		fprintf(stderr, "%s: %s: %s\n", prog_name, name, r.error);
+		say("%s: %s", name, r.error);
 		return EXIT_REFUSED;
 	}
 	fprintf(stderr,
@@ -280,7 +274,7 @@ static void check_options(const struct wire *w, const char *given,
 		die_usage("-m goes with -L or -S");
 	if (w->look.n_notes && (!ladder || !w->read))
 		die_usage("-N goes with -r, and with -L or -S");
-	if (w->snap && !w->write)
+	if (strchr(given, 's') && !w->write)
 		die_usage("-s goes with -w");
 	if (w->ready_fd >= 0 && fcntl((int)w->ready_fd, F_GETFD) < 0)
 		die_usage("-R: descriptor %d is not open", (int)w->ready_fd);
@@ -331,9 +325,8 @@ static void parse(struct wire *w, int argc, char **argv)
 			 : *formats		? LADDER
 						: LINES;
 	if (strpbrk(formats, "LS"))
-		w->ladder = ladder_new(&w->look, w->conns,
+		w->ladder = ladder_new(&w->look, &w->conns,
 				       w->read ? LADDER_AHEAD : 0);
-	w->snaplen = w->snap ? (uint32_t)w->snap : SNAPLEN_MAX;
 	if (!w->ring)
 		w->ring = w->write ? 16 : 4;
 	if (!w->ifname)
@@ -342,22 +335,20 @@ static void parse(struct wire *w, int argc, char **argv)
 
 int main(int argc, char **argv)
 {
-	static struct conns conns;
-	static struct writer writer;
-	struct wire w = {
-		.look = {.out = stdout, .notes = w.notes},
+	static struct wire w = {
+		.look.notes = w.notes,
 		.seconds = -1,
 		.ready_fd = -1,
-		.conns = &conns,
-		.writer = &writer,
+		.snap = SNAPLEN_MAX,
 	};
 	int code;
 
 	prog_name = "wire";
+	w.look.out = stdout;
 	signal(SIGPIPE, SIG_IGN);
 	parse(&w, argc, argv);
 	open_standard_fds();
 	code = w.read ? run_file(&w) : run_live(&w);
-	conns_clear(&conns);
+	conns_clear(&w.conns);
 	return code;
 }

@@ -7,7 +7,6 @@
 #include "words.h"
 
 #include <dirent.h>
-#include <net/if.h>
 #include <sys/syscall.h>
 
 #ifndef IP_LOCAL_PORT_RANGE
@@ -60,18 +59,11 @@ void describe(int fd, char *buf)
 /* status_of - a number of /proc/TID/status, or -1 */
 long status_of(pid_t tid, const char *name)
 {
-	char path[40], line[256];
-	long n = -1;
-	FILE *f;
+	char path[40];
+	int64_t n;
 
 	snprintf(path, sizeof(path), "/proc/%d/status", (int)tid);
-	f = fopen(path, "re");
-	while (f && fgets(line, sizeof(line), f))
-		if (!strncmp(line, name, strlen(name)))
-			n = strtol(line + strlen(name) + 1, NULL, 10);
-	if (f)
-		fclose(f);
-	return n;
+	return find_number(path, name, ":", &n) ? (long)n : -1;
 }
 
 /*
@@ -81,13 +73,10 @@ long status_of(pid_t tid, const char *name)
 const char *who_forbids(pid_t pid)
 {
 	static char text[200];
-	long scope = 0, uid = status_of(pid, "Uid:");
-	FILE *f = fopen("/proc/sys/kernel/yama/ptrace_scope", "re");
+	long uid = status_of(pid, "Uid:");
+	int64_t scope = 0;
 
-	if (f && fscanf(f, "%ld", &scope) != 1)
-		scope = 0;
-	if (f)
-		fclose(f);
+	read_number("/proc/sys/kernel/yama/ptrace_scope", &scope);
 	if (geteuid() && uid >= 0 && (uid_t)uid != geteuid())
 		snprintf(text, sizeof(text),
 			 " (it is another user's, of id %ld: be root, or that "
@@ -101,9 +90,9 @@ const char *who_forbids(pid_t pid)
 		       "the next boot: ask why bind, why connect)";
 	else if (scope && geteuid())
 		snprintf(text, sizeof(text),
-			 " (kernel.yama.ptrace_scope=%ld forbids it: be root, "
+			 " (kernel.yama.ptrace_scope=%d forbids it: be root, "
 			 "or ask why bind, why connect)",
-			 scope);
+			 (int)scope);
 	else if (status_of(getpid(), "Seccomp:") == 2)
 		return " (a seccomp filter, as of a container, forbids it: run "
 		       "it outside, or ask why bind, why connect)";
