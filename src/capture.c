@@ -16,6 +16,10 @@
 
 enum { BLOCK_MAX = 1 << 19, BLOCK_MIN = 1 << 14, BLOCKS_WANTED = 64 };
 
+#ifndef PACKET_IGNORE_OUTGOING /* of newer headers */
+#define PACKET_IGNORE_OUTGOING 23
+#endif
+
 volatile sig_atomic_t interrupted;
 
 static void on_signal(int sig)
@@ -135,7 +139,7 @@ void capture_open(struct capture *c, const struct filter *f, size_t bytes,
 {
 	struct sockaddr_ll ll = {.sll_family = AF_PACKET,
 				 .sll_protocol = htons(0x0003)}; /* ETH_P_ALL */
-	int type = ARPHRD_VOID;
+	int type = ARPHRD_VOID, one = 1;
 	uint8_t mac[6];
 
 	c->fd = need_socket(AF_PACKET, SOCK_RAW, 0, "packet");
@@ -152,6 +156,10 @@ void capture_open(struct capture *c, const struct filter *f, size_t bytes,
 		c->fd = need_socket(AF_PACKET, SOCK_DGRAM, 0, "packet");
 	}
 	filter_attach(c->fd, f, c->base, snaplen);
+	/* Saves the senders on lo a copy; before 4.20 the filter alone. */
+	if (type == ARPHRD_LOOPBACK)
+		setsockopt(c->fd, SOL_PACKET, PACKET_IGNORE_OUTGOING, &one,
+			   sizeof(one));
 	map_ring(c, bytes, snaplen, retire_ms);
 	ll.sll_ifindex = c->ifindex;
 	if (bind(c->fd, (struct sockaddr *)&ll, sizeof(ll)))
