@@ -360,11 +360,11 @@ function print_run(    i) {
 		"<dt>control<dd>an arm that differs from another in one condition, the cause, and must come out otherwise than is promised for that</dl></section>"
 }
 
-# asked_on(source): a question of Server Fault (SF) or Stack Overflow (SO), by its number.
-function asked_on(source,    site, number) {
-	site = source ~ /^SF/ ? "Server Fault" : "Stack Overflow"
-	number = substr(source, 3)
-	return "<a href=\"https://" (source ~ /^SF/ ? "serverfault" : "stackoverflow") ".com/questions/" \
+# asked_on(question): a question of Server Fault (SF) or Stack Overflow (SO), by its number.
+function asked_on(question,    site, number) {
+	site = question ~ /^SF/ ? "Server Fault" : "Stack Overflow"
+	number = substr(question, 3)
+	return "<a href=\"https://" (question ~ /^SF/ ? "serverfault" : "stackoverflow") ".com/questions/" \
 		number "\">" site " question " number "</a>"
 }
 
