@@ -111,7 +111,7 @@ $(programs:%=build/tsan/%): $$(patsubst %,build/tsan/%.o,$$($$(@F)_parts)) build
 # kernel.
 findings: all ## write the verdicts of this kernel into the documents
 	rm -rf build/findings
-	scripts/lab run --out build/findings
+	scripts/lab run --long --out build/findings
 	scripts/lib/results/findings build/findings >docs/findings.md
 	scripts/lib/results/findings --table build/findings >build/findings/table
 	sed -i -e '/^<!-- verdicts/,/^<!-- .verdicts/{/^<!--/!d}' \

@@ -12,7 +12,7 @@ run $lab list
 is "list: exit code" 0 "$status"
 names=$(find scripts/experiments -type f | wc -l)
 is "list: every experiment once" "$names" \
-	"$(grep -cE '^(close|bind|ports|time|wire|cost) +[a-z0-9-]+ +[0-9]+ arms' <<<"$out")"
+	"$(grep -cE '^(close|bind|ports|time|wire|cost|asked) +[a-z0-9-]+ +[0-9]+ arms' <<<"$out")"
 like "list: in the order of the claims" 'server-close.*client-close.*listen-restart.*tw-reuse' "$out"
 
 # --- a link to it, and its own folder ---

@@ -56,7 +56,7 @@ awk -F '\t' -v OFS='\t' -v folder="$tmp/turned/" '
 				turned = 0
 				for (i = 1; i < n; i++) {
 					split(line[i], f, "\t")
-					if (!turned && f[6] != "skipped" && has_all(f[8], basis[name, k])) {
+					if (!turned && has_all(f[8], basis[name, k])) {
 						turned = 1
 						line[i] = other(line[i], 6, "turned round")
 					}

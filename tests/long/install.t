@@ -159,7 +159,7 @@ is 'completion: experiments' 'two-sides' "$(completed rtest lab show two-s)"
 is 'completion: experiments, and groups to run' 'wildcard-vs-address wire' \
 	"$(completed rtest lab run wi)"
 is 'completion: and to show' 'wildcard-vs-address wire' "$(completed rtest-lab show wi)"
-is 'completion: groups to list' 'bind close cost ports time wire' "$(completed rtest-lab list '')"
+is 'completion: groups to list' 'asked bind close cost ports time wire' "$(completed rtest-lab list '')"
 is 'completion: every experiment and group' \
 	"$({ sed -n 's/^group *//p' scripts/experiments/* | sort -u; ls scripts/experiments; } | sort | paste -sd' ')" \
 	"$(completed rtest-lab show '')"

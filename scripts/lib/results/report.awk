@@ -362,11 +362,21 @@ function print_run(    i) {
 		"<dt>control<dd>an arm that differs from another in one condition, the cause, and must come out otherwise than is promised for that</dl></section>"
 }
 
+# asked_on(question): a question of Server Fault (SF) or Stack Overflow (SO), by its number.
+function asked_on(question,    site, number) {
+	site = question ~ /^SF/ ? "Server Fault" : "Stack Overflow"
+	number = substr(question, 3)
+	return "<a href=\"https://" (question ~ /^SF/ ? "serverfault" : "stackoverflow") ".com/questions/" \
+		number "\">" site " question " number "</a>"
+}
+
 # source(letters): in full, as HTML.
 function source(letters,    text) {
+	if (letters ~ /^S[FO][0-9]+$/)
+		return asked_on(letters)
 	text = (letters in names) ? names[letters] : html(letters)
 	if (letters == "SF")
-		sub(/Server Fault question 693529/, "<a href=\"https://serverfault.com/questions/693529\">Server Fault question 693529</a>", text)
+		sub(/Server Fault question 693529/, asked_on("SF693529"), text)
 	return text
 }
 
