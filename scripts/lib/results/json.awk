@@ -37,6 +37,11 @@ FILENAME ~ /evidence\.tsv$/ {
 	next
 }
 
+FILENAME ~ /probe\.tsv$/ {
+	probe[$1, $2] = ",\"probe\":[" $3 "]"
+	next
+}
+
 FILENAME ~ /arms\.tsv$/ {
 	name = $F["experiment"]
 	arms[name] = arms[name] (arms[name] == "" ? "" : ",") "{\"arm\":" text($F["name"]) \
@@ -45,7 +50,7 @@ FILENAME ~ /arms\.tsv$/ {
 		",\"expected\":" text($F["expected"]) ",\"observed\":" text($F["observed"]) \
 		",\"ok\":" $F["ok"] ",\"why\":" text($F["why"]) \
 		",\"promised\":" text($F["promised"]) ",\"call\":" text($F["call"]) \
-		",\"evidence\":[" evidence[name, $F["number"]] "]}"
+		",\"evidence\":[" evidence[name, $F["number"]] "]" probe[name, $F["number"]] "}"
 	next
 }
 
