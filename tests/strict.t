@@ -155,6 +155,9 @@ is 'the right one beside it does not run' "2:" "$status:$out"
 if scripts/sandbox true 2>/dev/null; then
 	run $lab run "$right"
 	is 'the right one runs: exit code, nothing on stderr' 0: "$status:$err"
+	sed 's/colour/place/g' "$right" >"$tmp/experiments/hidden"
+	run $lab run "$tmp/experiments/hidden"
+	like 'a condition with the name of a variable of the lab' 'unexpected +hidden.*the lab has a variable place of its own' "$(tr -s ' \n' '  ' <<<"$out")"
 	run scripts/experiments/hello
 	is 'one that is run by hand: exit code, nothing on stderr' 0: "$status:$err"
 	like 'one that is run by hand: its table' 'holds +hello' "$out"
