@@ -95,6 +95,9 @@ is "--quick with a group: says nothing" "0:" "$status:$err"
 run $lab run --quick two-msl connect-cost
 is "--quick, and nothing is left: says why" \
 	"1:lab: --quick leaves out two-msl, connect-cost: run without --quick:" "$status:$err:$out"
+run $lab run ghost-segment
+is "arms of minutes, and no --long: says why" \
+	"1:lab: without --long these are left out: ghost-segment: run with --long:" "$status:$err:$out"
 
 # --- the grids have every cell ---
 # of_file NAME TEXT: what bash prints of TEXT when it has read the experiment.
@@ -158,6 +161,7 @@ refused '--jobs wants a number from 1 to 999, not ..' run --jobs=
 refused '--format is term, tap or json, not .xml' run --format=xml
 refused '--out wants a directory' run --out=
 refused "unknown option '--quick=1'" run --quick=1
+refused '--quick and --long: one of the two' run --quick --long
 refused "list takes one group, not 'bind'" list close bind
 refused '--patience wants a value' run --patience
 
