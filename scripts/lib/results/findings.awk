@@ -55,7 +55,8 @@ function print_findings(    i, j, row) {
 	print "# Findings\n"
 	print "What the claims in the articles come to on Linux " kernel ".  This file is"
 	print "written by `make findings` from a run of the lab; see the"
-	print "[README](../README.md) for the articles and for what the verdicts mean.  The tables"
+	print "[README](../README.md) for the articles, and [reference.md](reference.md#the-verdicts)"
+	print "for what the verdicts mean.  The tables"
 	print "say how many arms observed what, with which of the conditions that differ, and why;"
 	print "`scripts/lab show NAME` prints every arm with its evidence.\n"
 	for (i = 1; i <= n; i++) {
