@@ -111,7 +111,7 @@ ss -tanp 'sport = :9100'
 kill %1
 END
 says 'the holder is elsewhere' 'No process of this pid namespace holds it'
-says 'the first way out' "1\. Look for it where it is: in another pid namespace .*ss -tanp 'sport = :9100'"
+says 'the first way out' "1\. End it or move it, where it is: in another pid namespace .*ss -tanp 'sport = :9100'"
 says 'which is followed' 'users:.*"server"'
 
 act 'ports that bind() chose' ip_local_port_range='43000 43009' <<'END'
@@ -211,7 +211,7 @@ unshare -p -f --mount-proc "$why" bind -A 9100 | tr -s ' \n' ' '
 kill %1
 END
 says 'the holder' 'No process of this pid namespace holds it'
-says 'the first way out' '1. Look for it where it is: in another pid namespace \(lsns -t pid'
+says 'the first way out' '1. End it or move it, where it is: in another pid namespace \(on the host: ss -tanp'
 
 if [ "$(id -u)" = 0 ]; then
 	act 'SO_REUSEPORT of two users' <<-'END'
