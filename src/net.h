@@ -83,6 +83,13 @@ static inline const char *errno_name(int err)
 	return number;
 }
 
+/* put_message - print "program: message" on stderr, which is locked */
+static inline void put_message(const char *fmt, va_list ap)
+{
+	fprintf(stderr, "%s: ", prog_name);
+	vfprintf(stderr, fmt, ap);
+}
+
 /* say - print "program: message" on stderr, with no errno to name */
 __attribute__((format(printf, 1, 2))) static inline void say(const char *fmt,
 							     ...)
@@ -90,9 +97,8 @@ __attribute__((format(printf, 1, 2))) static inline void say(const char *fmt,
 	va_list ap;
 
 	flockfile(stderr);
-	fprintf(stderr, "%s: ", prog_name);
 	va_start(ap, fmt);
-	vfprintf(stderr, fmt, ap);
+	put_message(fmt, ap);
 	va_end(ap);
 	putc('\n', stderr);
 	funlockfile(stderr);
@@ -115,9 +121,8 @@ warn_advice(int err, const char *advice, const char *fmt, ...)
 	va_list ap;
 
 	flockfile(stderr);
-	fprintf(stderr, "%s: ", prog_name);
 	va_start(ap, fmt);
-	vfprintf(stderr, fmt, ap);
+	put_message(fmt, ap);
 	va_end(ap);
 	fprintf(stderr, ": %s%s [%s]\n", strerror(err), advice,
 		errno_name(err));

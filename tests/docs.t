@@ -108,7 +108,7 @@ ok 'questions.md: 25 questions or more' test "$(grep -c '^### ' docs/questions.m
 run scripts/lab find address ALREADY restarts
 is 'find: nothing has these words' '1:lab: nothing has all of these words: address ALREADY restarts' "$status:$err"
 run scripts/lab find address ALREADY again
-like 'find: a question' $'^"Address already in use" when a server starts again\n    listen-restart, holds if\\. Set SO_REUSEADDR' "$out"
+like 'find: a question' $'^"Address already in use" when a server starts again\n    listen-restart, holds if\\. +Set SO_REUSEADDR' "$out"
 run scripts/lab find tw_recycle
 like 'find: an experiment' $'\ntw-recycle-gone\n    tcp_tw_recycle is gone since Linux 4.12\\.' "$out"
 run scripts/lab find

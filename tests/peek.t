@@ -94,9 +94,8 @@ END
 read -r _ cpu < <(grep ^Cpus_allowed_list: /proc/self/status)
 run scripts/sandbox -- taskset -c "${cpu%%[,-]*}" bash "$tmp/sockets"
 is "nothing on stderr" '' "$err"
-# On a slow machine, or with a sanitizer (a peek costs ten times as much), the
-# limit of run ends it, as the TIME-WAITs would.
-is "it took less than the 60 s of a TIME-WAIT" 0 "$status"
+# (With a sanitizer a peek costs ten times as much, and run's limit may cut it.)
+is "the conversation came to its end" 0 "$status"
 chapter() {
 	part=${out#*"== $1"$'\n'}
 	part=${part%%'== '*}

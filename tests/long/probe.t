@@ -3,14 +3,7 @@
 # lab run --probe in a virtual machine: the kernel confirms hello, and each mutant, whose
 # rule names another function than the one that decides, is caught.
 . "${0%/*}/../tap.bash"
-kernels=scripts/kernels
-kernel=$($kernels list 2>/dev/null | tail -n 1)
-for tool in qemu-system-x86_64 cpio modprobe; do
-	command -v "$tool" >/dev/null || { echo "1..0 # SKIP no $tool here"; exit 0; }
-done
-[ -n "$kernel" ] || { echo '1..0 # SKIP no kernel is here: scripts/kernels get 6.1'; exit 0; }
-limit=3600
-read -r _ release file <<<"$kernel"
+. tests/machine.bash
 
 # The outcome of each arm is right.
 cat >"$tmp/mutants" <<'END'

@@ -54,14 +54,15 @@ function value(text, name) {
 	return substr(text, RSTART + length(name) + 1, RLENGTH - length(name) - 1)
 }
 
-function enter(event, text,    net) {
+function enter(event, text,    net, name) {
 	net = value(text, "net")
 	if (net ~ /^0x/ && net != "0x0") last_net[task] = net
 	else net = last_net[task]
 	if (event == "tcp_sk_init") {
-		for (event in asked) calls[net, event] = 0
-		for (event in asked) returned[net, event] = ""
-		event = "tcp_sk_init"
+		for (name in asked) {
+			calls[net, name] = 0
+			returned[net, name] = ""
+		}
 		made_by[task] = net
 	}
 	calls[net, event]++
@@ -87,8 +88,10 @@ function mark(text,    word, arm, net, n, i, event) {
 		open[arm] = 1
 		nets[arm] = ""
 		delete lossy[arm]
-		for (event in asked) delete calls_in[arm, event]
-		for (event in asked) delete returned_in[arm, event]
+		for (event in asked) {
+			delete calls_in[arm, event]
+			delete returned_in[arm, event]
+		}
 		delete unseen[arm]
 	} else if (word[2] == "host") {
 		if (!(task in made_by)) unseen[arm] = 1

@@ -188,11 +188,12 @@ function add_terms(size, from, text,    k, a, v, seen, i, yes, no) {
 		}
 }
 
-# includes(text, short): is every condition of `short` in `text`?
+# includes(text, short): is every condition of `short` in `text`?  NAME= is one that
+# `text` does not name.
 function includes(text, short,    n, i, pair) {
 	n = split(short, pair, " ")
 	for (i = 1; i <= n; i++)
-		if (index(" " text " ", " " pair[i] " ") == 0) return 0
+		if (pair[i] ~ /=$/ ? index(" " text, " " pair[i]) : !index(" " text " ", " " pair[i] " ")) return 0
 	return 1
 }
 
@@ -302,15 +303,6 @@ function finish(    a, text, tested_text) {
 		(verdict == "unexpected" ? "false" : "true"), busy(), seen, means[experiment], doubt()
 }
 
-# has_all(name, conditions): has an arm of this name all of these; NAME= is one that it
-# does not name.
-function has_all(name, conditions,    n, i, pair) {
-	n = split(conditions, pair, " ")
-	for (i = 1; i <= n; i++)
-		if (pair[i] ~ /=$/ ? index(" " name, " " pair[i]) : !index(" " name " ", " " pair[i] " ")) return 0
-	return 1
-}
-
 # doubt(): why the sentence of this experiment is not true of these arms, or was not
 # tested whole; "" where each arm that it rests on did as it says.
 function doubt(    i, a, on, ran, untested_basis) {
@@ -318,7 +310,7 @@ function doubt(    i, a, on, ran, untested_basis) {
 		on = rests_on[experiment, i]
 		ran = 0
 		for (a in observed) {
-			if (observed[a] == "skipped" || !has_all(name_of_arm[a], on)) continue
+			if (observed[a] == "skipped" || !includes(name_of_arm[a], on)) continue
 			ran = 1
 			if (index("|" rests_outcome[experiment, i] "|", "|" observed[a] "|") == 0)
 				return "not so here: " observed[a] " with " name_of_arm[a]
