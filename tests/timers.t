@@ -77,8 +77,8 @@ is "model: reuse after the delay" "100 ms" "$(RTEST_KERNEL=6.14 rule_of reuse_de
 is "model: before 6.14" unknown "$(RTEST_KERNEL=6.13 rule_of reuse_delay delay_ms=1000)"
 # 0d9e5df4a257 is in 6.12, and in stable series: 5.15.168 and 6.1.113 have it.
 has() { (RTEST_KERNEL=$1 && shift && kernel_has "$@" && echo yes || echo no); }
-is "a version, and stable series that have it, too" 'yes yes no yes no no yes no' \
-	"$(for release in 6.12.0 7.3.4-amd64 6.11.0-9 6.1.113 6.1.112 6.2.0-39-generic 5.15.200+ 5.14.0-427.el9; do has $release 6.12 5.15.168 6.1.113; done | paste -sd ' ')"
+is "a version, and stable series that have it, too" 'yes yes no yes no no yes no no' \
+	"$(for release in 6.12.0 7.3.4-amd64 6.11.0-9 6.1.113 6.1.112 6.2.0-39-generic 5.15.200+ 5.14.0-427.el9 6.1-rc3; do has $release 6.12 5.15.168 6.1.113; done | paste -sd ' ')"
 is "a version alone" 'yes no' "$(for release in 6.12-rc1 6.1.192; do has $release 6.12; done | paste -sd ' ')"
 is "model: reuse off" EADDRNOTAVAIL "$(rule_of reuse_delay reuse=0)"
 is "model: loopback only" EADDRNOTAVAIL "$(rule_of reuse_delay reuse=2 loopback=0)"
