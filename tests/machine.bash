@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 # shellcheck shell=bash disable=SC2034
-# machine.bash - a kernel that scripts/kernels can boot: the newest one that is here, its
+# machine.bash - a kernel that scripts/kernels can boot: the oldest one that is here, its
 # $release and its $file; without one, or its tools, the whole test is skipped.  Source it
 # after tap.bash.
 
@@ -8,6 +8,6 @@ kernels=scripts/kernels
 for tool in qemu-system-x86_64 cpio modprobe; do
 	command -v "$tool" >/dev/null || { echo "1..0 # SKIP no $tool here"; exit 0; }
 done
-read -r _ release file < <($kernels list 2>/dev/null | tail -n 1)
+read -r _ release file < <($kernels list 2>/dev/null | head -n 1)
 [ -n "${file-}" ] || { echo "1..0 # SKIP no kernel is here: $kernels get 6.1"; exit 0; }
 limit=3600

@@ -41,7 +41,7 @@ everything() {
 
 	rm -rf "$here"
 	mkdir "$here"
-	for name in make prove nft tcpdump jq mandoc chromium dh fakeroot dpkg-buildpackage lintian mktemp timeout stat sort mount grep sed; do
+	for name in make prove nft tcpdump jq mandoc chromium dh fakeroot dpkg-buildpackage lintian qemu-system-x86_64 cpio modprobe mktemp timeout stat sort mount grep sed; do
 		fake "$name"
 	done
 	fake cc
