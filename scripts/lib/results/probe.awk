@@ -115,7 +115,7 @@ function has(arm, name, values,    n, m, i, j, got, wanted) {
 	m = split(values, wanted, ",")
 	for (i = 1; i <= n; i++)
 		for (j = 1; j <= m; j++)
-			if (got[i] == wanted[j]) return 1
+			if (got[i] == wanted[j] || wanted[j] == "-*" && got[i] ~ /^-/) return 1
 	return 0
 }
 
