@@ -8,6 +8,8 @@
  */
 #include "src/conversation.h"
 
+#include <spawn.h>
+
 static const char help[] =
 	"usage: server [options] [ADDR] PORT\n"
 	"Listens on ADDR (0.0.0.0) and PORT (0: the kernel picks one; -v and -j report\n"
@@ -20,6 +22,8 @@ static const char help[] =
 	"  -q BACKLOG of listen() (5)\n"
 	"  -O SECS    pause between listen() and the first accept()\n"
 	"  -o         bind only: bind(), no listen(), until a signal\n"
+	"  -e COMMAND run by sh -c, as a child that goes on when the server has ended\n"
+	"  -E         the child of -e inherits the listener (no FD_CLOEXEC)\n"
 	"  -F ADDR:PORT  forward: join each connection to one from here to ADDR:PORT.\n"
 	"             Bytes and FINs of one side go to the other. With -x, TEXT ends\n"
 	"             the answer of ADDR:PORT: then -c closes first towards the\n"
@@ -37,6 +41,8 @@ struct server {
 	struct addr local;
 	int fd;		       /* the listener; -1: closed */
 	int64_t backlog;       /* -q */
+	const char *command;   /* -e */
+	bool inherited;	       /* -E */
 	bool bind_only;	       /* -o */
 	bool keep;	       /* -k */
 	bool forward;	       /* -F */
@@ -110,6 +116,8 @@ static void parse(struct server *s, int argc, char **argv)
 		{'o', ARG_SET, .to = &s->bind_only},
 		{'F', ARG_OTHER, .to = s, .take = take_target},
 		{'C', ARG_SET, .to = &s->relay.close_inner},
+		{'e', ARG_TEXT, .to = &s->command},
+		{'E', ARG_SET, .to = &s->inherited},
 		{0},
 	};
 	int first = parse_options(argc, argv, options, given, help);
@@ -118,6 +126,8 @@ static void parse(struct server *s, int argc, char **argv)
 		end_options(OPT_HELP, argv, help);
 	talk_check(&s->talk);
 	check_forward(s);
+	if (s->inherited && !s->command)
+		die_usage("-E needs -e");
 	parse_operands(s, argc - first, argv + first);
 }
 
@@ -137,6 +147,34 @@ static bool open_listener(struct server *s)
 	if (s->accept_after)
 		s->accept_at = now_ns() + s->accept_after;
 	return true;
+}
+
+/*
+ * start_child - the command of -e, with the listener where -E says so; false:
+ * refused.  Nobody waits for it.
+ */
+static bool start_child(struct server *s)
+{
+	char *const argv[] = {"sh", "-c", (char *)s->command, NULL};
+	posix_spawnattr_t attr;
+	sigset_t ours;
+	int err;
+
+	if (!s->command)
+		return true;
+	if (s->inherited && fcntl(s->fd, F_SETFD, 0))
+		die_errno("fcntl");
+	/* What is ignored here stays so after exec(). */
+	sigemptyset(&ours);
+	sigaddset(&ours, SIGPIPE);
+	posix_spawnattr_init(&attr);
+	posix_spawnattr_setsigdefault(&attr, &ours);
+	posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETSIGDEF);
+	err = posix_spawn(NULL, "/bin/sh", NULL, &attr, argv, environ);
+	posix_spawnattr_destroy(&attr);
+	if (err)
+		FAIL(&s->talk, "posix_spawn", err, .local = &s->local);
+	return !err;
 }
 
 /*
@@ -232,7 +270,7 @@ int main(int argc, char **argv)
 	talk_init(&s.talk);
 	parse(&s, argc, argv);
 	talk_setup(&s.talk);
-	if (open_listener(&s))
+	if (open_listener(&s) && start_child(&s))
 		serve(&s);
 	close_listener(&s);
 	return talk_end(&s.talk);

@@ -601,6 +601,40 @@ is "-o: but the port is taken" 1 "$status"
 end s "$spid"
 is "-o: until a signal" "0|bound end" "$status|$(order s)"
 
+# A child, which tells its id and waits for a signal; what it inherits, and does not.
+# shellcheck disable=SC2016 # for its shell
+child='echo $$ >"$0.child"; exec sleep 60'
+child=${child//\$0/"$tmp/s"}
+# child_waits: it is running, and its id is in $cpid.
+child_waits() {
+	read -r cpid <"$tmp/s.child" && [ "$(cat "/proc/$cpid/comm")" = sleep ]
+} 2>/dev/null
+# shellcheck disable=SC2317
+child_is_gone() { ! [ -e "/proc/$cpid" ] || grep -q '^State:.Z' "/proc/$cpid/status"; }
+for option in -E ''; do
+	rm -f "$tmp/s.child"
+	serve s ${option:+"$option"} -e "$child" 127.0.0.1 7053
+	until_true 30 child_waits
+	end s "$spid"
+	is "-e $option: the server ends well, its child goes on" "0|bound listening end|sleep" \
+		"$status|$(order s)|$(cat "/proc/$cpid/comm")"
+	holders=$(ss -HOtlnp sport = :7053)
+	if [ "$option" ]; then
+		like "-E: the child has the listener" "\"sleep\",pid=$cpid," "$holders"
+		run "$server" -A 127.0.0.1 7053
+		is "-E: the port is taken" 1 "$status"
+	else
+		is "-e: the child has no listener" '' "$holders"
+	fi
+	kill "$cpid"
+	until_true 30 child_is_gone
+done
+serve s -d 127.0.0.1 7053
+is "the port is free again" listening "$(order s | cut -d' ' -f2)"
+end s "$spid"
+run "$server" -E 7053
+like "-E needs -e" "^2:server: -E needs -e " "$status:$err"
+
 serve s -d 0
 port=$(key s listening local)
 run "$client" -c 127.0.0.1 "${port##*:}"
