@@ -123,6 +123,12 @@ kernels: all ## run the lab on other kernels, and write what differs into the do
 	scripts/kernels run --out build/kernels $(KERNELFLAGS)
 	$(MAKE) -s kernels-table
 
+# Rewrites docs/demo.svg, which the README shows.
+recording: all ## record lab demo as an animated picture
+	@mkdir -p build
+	scripts/lib/results/recording scripts/lab demo hello >build/demo.svg
+	mv build/demo.svg docs/demo.svg
+
 kernels-table:
 	scripts/lab compare --format md $$(ls -vd build/kernels/*/) >build/kernels.md || [ $$? = 1 ]
 	sed -i -e '/^<!-- runs/,/^<!-- .runs/{/^<!--/!d}' -e '/^<!-- runs/r build/kernels.md' \
@@ -251,5 +257,5 @@ clean: ## remove what was built
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 12
 
-.PHONY: all always demo check check-long check-all lint sanitize sanitize-asan sanitize-tsan findings kernels kernels-table bench \
+.PHONY: all always demo check check-long check-all lint sanitize sanitize-asan sanitize-tsan findings recording kernels kernels-table bench \
 	fuzz install uninstall dist deb clean help

@@ -143,4 +143,52 @@ sed -i -e 's/^plot.*//' -e 's/point "[^;]*; //' "$tmp/drawn"
 run scripts/lab run -v --out "$tmp/none" "$tmp/drawn"
 is "words: an experiment without a plot" "0 " \
 	"$status $(find "$tmp/none" -name '*.svg' -o -name '*.points')"
+# --- recordings -------------------------------------------------------------------------
+# What script(1) leaves: a line of its own, the bytes, and a line of its own.
+{
+	printf 'Script started on some day\n'
+	printf '\033[H\033[2J# a <b> & µ\r\n\033[1m+ new\033[0m old'
+	printf '\033[999;1HEnter: go on'
+	printf '\r0:01\033[K'
+	printf '\033[H\033[2Jthe end\r\n\r\n'
+	printf '\nScript done on some day\n'
+} >"$tmp/log"
+printf '%s\n' '0.1 38' '0.01 20' '60 8' '2.5 18' >"$tmp/timing"
+for awk in mawk gawk "busybox awk"; do
+	if ! command -v "${awk%% *}" >/dev/null; then
+		skip "recording, $awk" "it is not here"
+		continue
+	fi
+	# shellcheck disable=SC2086
+	run env LC_ALL=C $awk -v title='$ a & b' -f scripts/lib/results/recording.awk "$tmp/timing" "$tmp/log"
+	is "$awk: recording: exit code" 0 "$status"
+	is "$awk: recording: what stood for a moment only is no picture" 3 "$(count '<g class="f"')"
+	like "$awk: recording: escaped, and a character of two bytes is one" '<text [^>]*textLength="92.4"># a &lt;b&gt; &amp; µ<' "$out"
+	like "$awk: recording: what is bold" '<text class="b" [^>]*>[+] new *</text>.<text [^>]*>old<' "$out"
+	like "$awk: recording: the foot of the terminal" 'y="464" [^>]*>Enter: go on<.*y="464" [^>]*>0:01<' "$out"
+	like "$awk: recording: the newline at its end moves nothing" 'y="50" [^>]*>the end<' "$out"
+	unlike "$awk: recording: nothing of script's own" 'Script' "$out"
+	like "$awk: recording: a long pause takes four seconds, the others their time" 'animation-duration:10.500s' "$out"
+	like "$awk: recording: who wants no motion sees the last picture" 'prefers-reduced-motion:reduce\)\{[^}]*\}#f2\{visibility:visible\}' "$out"
+	unlike "$awk: recording: nothing from elsewhere" '(href|url\(|<script|<image)' "$out"
+	if command -v xmllint >/dev/null; then
+		ok "$awk: recording: well-formed" xmllint --noout "$tmp/.out"
+	else
+		skip "$awk: recording: well-formed" 'xmllint is missing'
+	fi
+	# shellcheck disable=SC2086
+	run $awk -f scripts/lib/results/recording.awk /dev/null /dev/null
+	is "$awk: recording: nothing to draw" '1:recording: there is nothing to draw' "$status:$err"
+done
+if script --help 2>/dev/null | grep -q -- --log-timing; then
+	# shellcheck disable=SC2016 # for that shell
+	run scripts/lib/results/recording sh -c 'stty size; read -r line; echo "got [$line]"'
+	is 'recording: a command that wants a key' 0 "$status"
+	like 'recording: its terminal, and what it says' '>24 80<.*>got \[\]<' "$out"
+else
+	skip 'recording: a command' "script of util-linux is not here"
+fi
+ok 'the README shows the recording' grep -q '^!\[.*\](docs/demo\.svg)$' README.md
+ok 'it is small' test "$(wc -c <docs/demo.svg)" -lt 200000
+
 finish
