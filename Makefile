@@ -160,7 +160,7 @@ commands = $(notdir $(wildcard scripts/lab scripts/sandbox scripts/why scripts/k
 # peek and watch are for why alone.
 on_path = rtest $(addprefix rtest-,$(filter-out rtest peek watch,$(programs)) $(commands))
 pages = $(on_path:%=docs/man/%.1)
-documents = LICENSE README.md $(wildcard docs/*.md)
+documents = LICENSE README.md $(wildcard docs/*.md docs/*.svg)
 
 # make_folder makes a folder, with those above it, and writes each that was not
 # there into the file $$made: uninstall removes those and no others.
