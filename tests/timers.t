@@ -80,6 +80,25 @@ has() { (RTEST_KERNEL=$1 && shift && kernel_has "$@" && echo yes || echo no); }
 is "a version, and stable series that have it, too" 'yes yes no yes no no yes no no' \
 	"$(for release in 6.12.0 7.3.4-amd64 6.11.0-9 6.1.113 6.1.112 6.2.0-39-generic 5.15.200+ 5.14.0-427.el9 6.1-rc3; do has $release 6.12 5.15.168 6.1.113; done | paste -sd ' ')"
 is "a version alone" 'yes no' "$(for release in 6.12-rc1 6.1.192; do has $release 6.12; done | paste -sd ' ')"
+# young RELEASE TIME...: what while_young and still_young do where the clock shows these times.
+young() {
+	(
+		RTEST_KERNEL=$1
+		times=("${@:2}")
+		at_once() { :; }
+		nap() { printf 'nap %s, ' "$1"; }
+		now_ms() { reply=0; }
+		too_slow() { printf 'too_slow %s %s, ' "$@"; }
+		void() { echo "void: $1" && exit; }
+		clock_second() { reply=${times[0]} && times=("${times[@]:1}"); }
+		while_young
+		still_young && echo fine
+	)
+}
+is "young: from 6.14 on, milliseconds count" 'too_slow 900 0, fine' "$(young 6.14)"
+is "young: before, a second of the clock" 'nap 0.92, too_slow 900 0, fine' "$(young 6.13 7.08 8.00 8.99)"
+is "young: it has ended" "nap 0.00, too_slow 900 0, void: a second of the kernel's clock has ended" \
+	"$(young 6.13 7.00 8.00 9.00)"
 is "model: reuse off" EADDRNOTAVAIL "$(rule_of reuse_delay reuse=0)"
 is "model: loopback only" EADDRNOTAVAIL "$(rule_of reuse_delay reuse=2 loopback=0)"
 is "model: fewer closes than the limit" "8 TIME-WAIT" "$(rule_of buckets limit=9 closes=8)"
