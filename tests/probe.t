@@ -91,4 +91,6 @@ if [ "$status" = 0 ]; then
 else
 	skip 'root of a user namespace' 'there is none here'
 fi
+run "$lab" run --probe connect-cost
+is 'what measures is left out' '1|lab: --probe leaves out connect-cost: run without --probe' "$status|$err"
 finish
