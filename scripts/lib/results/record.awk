@@ -61,6 +61,16 @@ function counted(observed) {
 	return observed
 }
 
+# paint(verdict, text): in the verdict's colour, on a terminal: where colour is 1.
+function paint(verdict, text) {
+	if (!colour || verdict == "") return text
+	if (verdict == "holds") return "\033[32m" text "\033[0m"
+	if (verdict == "holds-if") return "\033[33m" text "\033[0m"
+	if (verdict == "does-not-hold") return "\033[31m" text "\033[0m"
+	if (verdict == "unexpected") return "\033[1;37;41m" text "\033[0m"
+	return "\033[2m" text "\033[0m"
+}
+
 # capture(): where the capture of the arm in this line is kept.
 function capture(    file) {
 	file = ($F["control"] == 1 ? "control," : "") $F["conditions"]

@@ -3,7 +3,7 @@
 #
 # Input: standard input, from `report`: what wire drew (see read_ladder); about, which
 # may be missing; evidence.tsv; arms.tsv; EXPERIMENT/lesson and EXPERIMENT/plot.svg;
-# experiments.tsv.  See record.awk and rows.awk.
+# experiments.tsv.  See record.awk, rows.awk and grid.awk.
 # Variables: folder, where report.css and report.js are; lab and wire, what a reader
 # types to call them.
 # Output: the page.
@@ -164,6 +164,7 @@ FILENAME == "evidence.tsv" {
 
 FILENAME == "arms.tsv" {
 	add_to_rows()
+	add_to_grid()
 	arms_in_all++
 	arm = $F["experiment"] SUBSEP $F["number"]
 	arm_at[$F["experiment"], ++n_arms[$F["experiment"]]] = arm
@@ -218,6 +219,7 @@ FILENAME == "experiments.tsv" {
 	name_at[++experiments] = $E["experiment"]
 	group_of[experiments] = $E["group"]
 	sources_of[experiments] = $E["sources"]
+	question_of[experiments] = $E["question"]
 	verdict_of[experiments] = $E["verdict"]
 	claim_of[experiments] = $E["claim"]
 	said[experiments] = in_words($E["verdict"], html($E["condition"]), "<code>", "</code>")
@@ -240,6 +242,27 @@ function conditions(name,    n, i, f, out) {
 	n = split(name, f, /,? /)
 	for (i = 1; i <= n; i++) out = out "<code>" html(f[i]) "</code>" (i < n ? " " : "")
 	return "<span class=arm>" out "</span>"
+}
+
+# print_map: the one that make_map() made.
+function print_map(    i, j, n, m, key, column_key) {
+	n = split(map_row_keys, key, " ")
+	m = split(map_column_keys, column_key, " ")
+	print "<div class=maps tabindex=0 role=group aria-label=map><table class=map><caption>What was observed" \
+		(map_title == "" ? "" : " of " conditions(map_title)) (map_note == "" ? "" : " (" html(map_note) ")") "</caption><thead>"
+	for (i = 1; i <= m; i++) {
+		print "<tr><th scope=row colspan=" n ">" html(column_key[i])
+		for (j = 1; j <= map_columns; j++) print "<th scope=col>" html(value_in(map_column[j], i))
+	}
+	print "<tr>"
+	for (i = 1; i <= n; i++) print "<th scope=col>" html(key[i])
+	print "<td colspan=" map_columns "></thead><tbody>"
+	for (i = 1; i <= map_rows; i++) {
+		print "<tr>"
+		for (j = 1; j <= n; j++) print "<th scope=row>" html(value_in(map_row[i], j))
+		for (j = 1; j <= map_columns; j++) print "<td class=\"" map_kind[i, j] "\">" html(marked(i, j))
+	}
+	print "</tbody></table></div>"
 }
 
 # short_table: how many arms observed what, and why.
@@ -395,6 +418,8 @@ function print_trial(t,    name, verdict, i, n, f, list) {
 	print "<p class=if><strong>" html(capital(words(verdict == "holds-if" ? "holds" : verdict))) \
 		"</strong>" (said[t] == "" ? "" : (verdict == "holds-if" ? ", " : ": ") said[t]) ".</p>"
 	print lesson[name] closing[name]
+	n = maps(name, question_of[t])
+	for (i = 1; i <= n; i++) if (make_map(name, question_of[t], i)) print_map()
 	if (n_arms[name] > 12) {
 		short_table(name)
 		print "<details class=arms><summary>all " n_arms[name] " arms</summary>"

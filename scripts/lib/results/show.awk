@@ -1,8 +1,49 @@
 # SPDX-License-Identifier: MIT
 # show.awk - experiments for people: the claim, the verdict, every arm.  Arms that agree
 # are folded, unless all=1: the first with its evidence, the others by their names.
-# names: those that are shown, or nothing for all.
-# Input: compared.tsv, evidence.tsv, arms.tsv, experiments.tsv; see record.awk.
+# names: those that are shown, or nothing for all; colour: 1 for the maps' cells.
+# Input: compared.tsv, evidence.tsv, arms.tsv, experiments.tsv; see record.awk, grid.awk.
+
+# print_map(): the one that make_map() made.  Of the rows' conditions the names stand
+# above one another, so that their values need little room.
+function print_map(    i, j, n, m, key, column_key, wide, left, bars, width, text) {
+	n = split(map_row_keys, key, " ")
+	m = split(map_column_keys, column_key, " ")
+	for (i = 1; i <= n; i++) {
+		for (j = 1; j <= map_rows; j++)
+			if (length(value_in(map_row[j], i)) > wide[i]) wide[i] = length(value_in(map_row[j], i))
+		left += wide[i] + 2
+	}
+	for (i = 1; i <= m; i++) {
+		if (length(column_key[i]) + 2 > left) left = length(column_key[i]) + 2
+		for (j = 1; j <= map_columns; j++)
+			if (length(value_in(map_column[j], i)) > width) width = length(value_in(map_column[j], i))
+	}
+	for (i = 1; i <= map_rows; i++)
+		for (j = 1; j <= map_columns; j++)
+			if (length(map_cell[i, j]) > width) width = length(map_cell[i, j])
+	printf "map%s%s\n", (map_title == "" ? "" : " of " map_title), (map_note == "" ? "" : " (" map_note ")")
+	for (i = 1; i <= m; i++) {
+		text = sprintf("  %-" left "s", column_key[i])
+		for (j = 1; j <= map_columns; j++) text = text sprintf("  %-" width "s", value_in(map_column[j], i))
+		sub(/ +$/, "", text)
+		print text
+	}
+	for (i = 1; i <= n; i++) {
+		print "  " bars key[i]
+		bars = bars sprintf("%-" wide[i] + 2 "s", "|")
+	}
+	for (i = 1; i <= map_rows; i++) {
+		text = ""
+		for (j = 1; j <= n; j++) text = text sprintf("%-" wide[j] + 2 "s", value_in(map_row[i], j))
+		text = sprintf("  %-" left "s", text)
+		for (j = 1; j <= map_columns; j++)
+			text = text " " (map_kind[i, j] == "does-not-hold" ? not_equal : " ") \
+				paint(map_kind[i, j], map_cell[i, j]) sprintf("%" width - length(map_cell[i, j]) "s", "")
+		sub(/ +$/, "", text)
+		print text
+	}
+}
 FILENAME ~ /compared\.tsv$/ {
 	if ($1 == "quote")
 		quotes[$2] = quotes[$2] $3 ($4 == "" ? "" : " (" $4 ")") ": " $5 "\n" ($6 == "" ? "" : "    " $6 "\n")
@@ -15,6 +56,7 @@ FILENAME ~ /evidence\.tsv$/ {
 	next
 }
 FILENAME ~ /arms\.tsv$/ {
+	add_to_grid()
 	name = $F["experiment"]
 	key = $F["expected"] SUBSEP $F["why"] SUBSEP $F["control"]
 	if (!all && $F["ok"] == "true" && $F["observed"] != "skipped" && (name, key) in first) {
@@ -39,5 +81,7 @@ names != "" && index(" " names " ", " " $E["experiment"] " ") == 0 { next }
 		($E["condition"] == "" ? "" : ": " in_words($E["verdict"], $E["condition"])), $E["seconds"]
 	if ($E["means"] != "") printf "means: %s\n", sentence($E["means"], $E["doubt"])
 	printf "%sscope: %sthis kernel's defaults\n", quotes[name], ($E["article"] == "" ? "" : $E["article"] ", ")
+	n = maps(name, $E["question"])
+	for (i = 1; i <= n; i++) if (make_map(name, $E["question"], i)) print_map()
 	for (i = 1; i <= arms[name]; i++) printf "%s%s", arm[name, i], also[name, i]
 }

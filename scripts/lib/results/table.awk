@@ -33,15 +33,6 @@ function wrap(text, first, indent,    n, i, word, line) {
 	print line
 }
 
-function paint(verdict, text) {
-	if (!colour) return text
-	if (verdict == "holds") return "\033[32m" text "\033[0m"
-	if (verdict == "holds-if") return "\033[33m" text "\033[0m"
-	if (verdict == "does-not-hold") return "\033[31m" text "\033[0m"
-	if (verdict == "unexpected") return "\033[1;37;41m" text "\033[0m"
-	return "\033[2m" text "\033[0m"
-}
-
 # say(number, one, many): "27 hold", "1 holds".
 function say(number, one, many) {
 	if (number) summary = summary (summary == "" ? "" : ", ") number " " (number == 1 ? one : many)
