@@ -11,7 +11,7 @@ plot=scripts/lib/results/plot.awk
 data() {
 	local line
 	{
-		for line; do printf '#%s\n' "${line//=/$'\t'}"; done
+		for line; do printf '#%s\n' "${line/=/$'\t'}"; done
 		tr ' ' '\t'
 	} >"$tmp/data"
 }
@@ -93,6 +93,26 @@ for awk in mawk gawk "busybox awk"; do
 	unlike "$awk: points only, no line" 'class="line' "$out"
 	draw text
 	like "$awk: text: names on the y axis" $'\n *connected \\|[.]*o' "$out"
+
+	data title=t x=n y=m style=points yname=1=reuse=1 yname=0=reuse=0 <<-END
+		0 0 s
+	END
+	draw svg
+	is "$awk: a name may have = in it" "reuse=1 reuse=0" "$(texts 'num end')"
+
+	data title=t x=n y=m 'xmark=50=the <half>' 'band=up to 99 %' <<-END
+		0 10 s 20
+		100 10 s 95
+	END
+	draw svg
+	like "$awk: a mark: a line, halfway, and its name" \
+		'<path class="mark" d="M([0-9]+)\.5 [^<]*<text x="[0-9.]*" y="[0-9.]*">the &lt;half&gt;</text>' "$out"
+	like "$awk: a band has four corners" '<path class="band m s0" d="M[0-9.]+ [0-9.]+(L[0-9.]+ [0-9.]+){3}z"' "$out"
+	like "$awk: both are said in words" '<desc>.* At x = 50: the &lt;half&gt;\. Above each point a band: up to 99 %\.' "$out"
+	is "$awk: the axis has room for the band" "0 20 40 60 80 100" "$(texts 'num end')"
+	draw text
+	is "$awk: text: the upper ends of the band" 2 "$(grep '|' "$tmp/.out" | tr -cd "'" | wc -c)"
+	like "$awk: text: the mark and the band are explained" $'\n  :  the <half>\n  \'  up to 99 %' "$out"
 
 	data title=t x=n y=m <<-END
 		5 0 s

@@ -11,8 +11,10 @@
 #	#y	label and (unit)
 #	#xscale	log		linear unless said; so is #yscale
 #	#style	points		no lines between them; line unless said
-#	#yname	VALUE	NAME	y is one of these values, which have names
-#	X	Y	SERIES
+#	#yname	VALUE=NAME	y is one of these values, which have names
+#	#xmark	VALUE=NAME	a line at this x, with its name
+#	#band	NAME	what lies between a point's Y and its UPPER
+#	X	Y	SERIES	UPPER	UPPER may be missing
 #
 # Series are drawn in the order of their first points, the points of one in the
 # order of their X.  A point that a logarithmic axis cannot show is left out,
@@ -21,15 +23,21 @@
 
 BEGIN {
 	FS = OFS = "\t"
-	about["xscale"] = about["yscale"] = about["style"] = ""
-	n = series = left_out = ynames = 0
+	about["xscale"] = about["yscale"] = about["style"] = about["band"] = ""
+	n = series = left_out = ynames = xmarks = 0
 	if (width == "") width = 78
 }
 
 /^#/ {
+	value = name = $2
+	sub(/=.*/, "", value)
+	sub(/[^=]*=/, "", name)
 	if ($1 == "#yname") {
-		yname[ynames] = $3
-		yvalue[ynames++] = $2 + 0
+		yname[ynames] = name
+		yvalue[ynames++] = value + 0
+	} else if ($1 == "#xmark") {
+		xmark[xmarks] = name
+		xmark_at[xmarks++] = value + 0
 	} else about[substr($1, 2)] = $2
 	next
 }
@@ -38,6 +46,7 @@ NF >= 2 {
 	px[n] = $1 + 0
 	py[n] = $2 + 0
 	ps[n] = $3
+	upper[n] = NF >= 4 ? $4 + 0 : py[n]
 	n++
 }
 
@@ -130,6 +139,7 @@ function prepare(    i, j, k, kept, least, most, a, v) {
 		}
 		px[kept] = is_log["x"] ? log10(px[i]) : px[i]
 		py[kept] = is_log["y"] ? log10(py[i]) : py[i]
+		upper[kept] = is_log["y"] ? log10(upper[i]) : upper[i]
 		ps[kept] = ps[i]
 		kept++
 	}
@@ -152,7 +162,7 @@ function prepare(    i, j, k, kept, least, most, a, v) {
 		if (!i || px[i] < least["x"]) least["x"] = px[i]
 		if (!i || px[i] > most["x"]) most["x"] = px[i]
 		if (!i || py[i] < least["y"]) least["y"] = py[i]
-		if (!i || py[i] > most["y"]) most["y"] = py[i]
+		if (!i || upper[i] > most["y"]) most["y"] = upper[i]
 	}
 	for (a in most) if (is_log[a]) {
 		least[a] = power(least[a])
@@ -169,7 +179,7 @@ function prepare(    i, j, k, kept, least, most, a, v) {
 			if (!i || v > high["y"]) high["y"] = v
 		}
 		# Room above and below the names.
-		v = (high["y"] - low["y"]) / 4
+		v = (high["y"] - low["y"]) / (2 * ynames)
 		if (!v) v = 1
 		low["y"] -= v
 		high["y"] += v
@@ -218,10 +228,11 @@ function style(    i, light, dark, text, night, l, d) {
 	return "text{font:12px ui-monospace,\"DejaVu Sans Mono\",Menlo,Consolas,monospace;fill:#1f2328}\n" \
 		".bg{fill:#ffffff}.head{font-weight:bold;font-size:13px}.mid{text-anchor:middle}.end{text-anchor:end}\n" \
 		".num{fill:#57606a;font-size:11px}.grid{stroke:#d8dee4;stroke-width:1}.axis{stroke:#57606a;stroke-width:1}\n" \
+		".band{opacity:.18}.mark{stroke:#57606a;stroke-width:1.5;stroke-dasharray:3 3}\n" \
 		".line{fill:none;stroke-width:1.8}.s1.line{stroke-dasharray:7 3}.s2.line{stroke-dasharray:2 3}\n" \
 		".s3.line{stroke-dasharray:8 3 2 3}.s4.line{stroke-dasharray:4 4}.s5.line{stroke-dasharray:1 4}\n" \
 		text "@media (prefers-color-scheme:dark){\n" \
-		"text{fill:#e6edf3}.bg{fill:#0d1117}.num{fill:#9da7b3}.grid{stroke:#262c34}.axis{stroke:#9da7b3}\n" \
+		"text{fill:#e6edf3}.bg{fill:#0d1117}.num{fill:#9da7b3}.grid{stroke:#262c34}.axis,.mark{stroke:#9da7b3}\n" \
 		night "}\n"
 }
 
@@ -237,8 +248,12 @@ function describe(    k, i, j, text) {
 			of_axis("x", px[i]) ", " of_axis("y", py[i]) ") to (" \
 			of_axis("x", px[j]) ", " of_axis("y", py[j]) ")."
 	}
-	return text omitted()
+	for (i = 0; i < xmarks; i++) text = text " At x = " tidy(xmark_at[i]) ": " xmark[i] "."
+	return text (about["band"] == "" ? "" : " Above each point a band: " about["band"] ".") omitted()
 }
+
+# mark_at(i): where that mark is on the x axis.
+function mark_at(i) { return at("x", is_log["x"] ? log10(xmark_at[i]) : xmark_at[i]) }
 
 function of_axis(a, v,    i) {
 	if (a == "y")
@@ -251,7 +266,7 @@ function omitted() {
 	return " Left out, as a logarithmic axis has no place for them: " left_out "."
 }
 
-function draw_svg(    W, H, left, right, top, bottom, k, i, j, x, y, wide, most, path) {
+function draw_svg(    W, H, left, right, top, bottom, k, i, j, x, y, wide, most, path, band) {
 	W = 720
 	most = 0
 	for (i = 0; i < ticks["y"]; i++)
@@ -271,8 +286,8 @@ function draw_svg(    W, H, left, right, top, bottom, k, i, j, x, y, wide, most,
 		legend_y[k] = top - 16
 		x += wide
 	}
-	bottom = top + (ynames ? 70 * ynames : 320)
-	H = bottom + 52 + (left_out ? 18 : 0)
+	bottom = top + (ynames ? 60 + 40 * ynames : 320)
+	H = bottom + 52 + (left_out || about["band"] != "" ? 18 : 0)
 	printf "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"%d\" height=\"%d\" viewBox=\"0 0 %d %d\" role=\"img\">\n", W, H, W, H
 	printf "<title>%s</title>\n<desc>%s</desc>\n<style>\n%s</style>\n", xml(about["title"]), xml(describe()), style()
 	print "<rect class=\"bg\" width=\"100%\" height=\"100%\"/>"
@@ -290,15 +305,22 @@ function draw_svg(    W, H, left, right, top, bottom, k, i, j, x, y, wide, most,
 	printf "<path class=\"axis\" fill=\"none\" d=\"M%.1f %.1fV%.1fH%.1f\"/>\n", left, top, bottom, right
 	printf "<text class=\"mid\" x=\"%.1f\" y=\"%.1f\">%s</text>\n", (left + right) / 2, bottom + 38, xml(about["x"])
 	printf "<text class=\"mid\" transform=\"translate(15 %.1f) rotate(-90)\">%s</text>\n", (top + bottom) / 2, xml(about["y"])
+	for (i = 0; i < xmarks; i++) {
+		x = left + mark_at(i) * (right - left)
+		printf "<path class=\"mark\" d=\"M%.1f %.1fV%.1f\"/>", x, top, bottom
+		printf "<text x=\"%.1f\" y=\"%.1f\">%s</text>\n", x + 5, top + 14, xml(xmark[i])
+	}
 	for (k = 0; k < series; k++) {
-		path = ""
+		path = band = ""
 		for (j = 0; j < count[k]; j++) {
 			i = member[k, j]
 			x = left + at("x", px[i]) * (right - left)
 			y = bottom - at("y", py[i]) * (bottom - top)
 			path = path sprintf("%s%.1f %.1f", j ? "L" : "M", x, y)
+			band = sprintf("L%.1f %.1f", x, bottom - at("y", upper[i]) * (bottom - top)) band
 		}
 		printf "<g><title>%s</title>\n", xml(label[k])
+		if (about["band"] != "") printf "<path class=\"band m s%d\" d=\"%s%sz\"/>\n", k % 6, path, band
 		if (about["style"] != "points")
 			printf "<path class=\"line s%d\" d=\"%s\"/>\n", k % 6, path
 		for (j = 0; j < count[k]; j++) {
@@ -314,8 +336,9 @@ function draw_svg(    W, H, left, right, top, bottom, k, i, j, x, y, wide, most,
 		print mark(k, x + 11, y - 4)
 		printf "<text x=\"%.1f\" y=\"%.1f\">%s</text>\n", x + 28, y, xml(label[k])
 	}
-	if (left_out)
-		printf "<text class=\"num\" x=\"16\" y=\"%d\">%s</text>\n", H - 12, substr(omitted(), 2)
+	if (left_out || about["band"] != "")
+		printf "<text class=\"num\" x=\"16\" y=\"%d\">%s</text>\n", H - 12, \
+			(about["band"] == "" ? "" : "The band: " xml(about["band"]) ".") omitted()
 	print "</svg>"
 }
 
@@ -349,6 +372,19 @@ function draw_text(    rows, cols, margin, i, j, k, r, c, line, ruler, cell, own
 				owner[r, c] = k
 			}
 		}
+	# A mark, and the upper end of a band, where no point is.
+	for (k = 0; about["band"] != "" && k < series; k++)
+		for (j = 0; j < count[k]; j++) {
+			i = member[k, j]
+			r = int((1 - at("y", upper[i])) * (rows - 1) + 0.5)
+			c = int(at("x", px[i]) * (cols - 1) + 0.5)
+			if (!((r, c) in cell)) cell[r, c] = "'"
+		}
+	for (i = 0; i < xmarks; i++)
+		for (r = 0; r < rows; r++) {
+			c = int(mark_at(i) * (cols - 1) + 0.5)
+			if (!((r, c) in cell)) cell[r, c] = ":"
+		}
 	print about["title"]
 	print "  y: " about["y"]
 	for (r = 0; r < rows; r++) {
@@ -375,6 +411,8 @@ function draw_text(    rows, cols, margin, i, j, k, r, c, line, ruler, cell, own
 	print "  x: " about["x"]
 	for (k = 0; k < series; k++)
 		if (label[k] != "") print "  " substr(sign, k % 6 + 1, 1) "  " label[k]
+	for (i = 0; i < xmarks; i++) print "  :  " xmark[i]
+	if (about["band"] != "") print "  '  " about["band"]
 	if (shared) print "  &  several of these on one place"
 	if (left_out) print " " omitted()
 }
