@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * svg.c - draws the ladder as an SVG picture, for light and dark pages, which
- * needs nothing from elsewhere
+ * needs nothing from elsewhere.  What stands at the right lifeline has class r,
+ * so that a page for narrow screens can move it.
  */
 #include "ladder.h"
 
@@ -74,9 +75,10 @@ static void span(struct svg *v, int side, int y)
 {
 	if (y > v->span_y[side])
 		fprintf(v->f,
-			"<rect class=\"life %s\" x=\"%d\" y=\"%d\" width=\"6\" height=\"%d\"/>\n",
-			state_class(v->span_state[side]), line_of(v, side) - 3,
-			v->span_y[side], y - v->span_y[side]);
+			"<rect class=\"life %s%s\" x=\"%d\" y=\"%d\" width=\"6\" height=\"%d\"/>\n",
+			state_class(v->span_state[side]), side ? " r" : "",
+			line_of(v, side) - 3, v->span_y[side],
+			y - v->span_y[side]);
 	v->span_y[side] = y;
 }
 
@@ -97,8 +99,9 @@ void svg_ends(struct svg *v, const char *const names[2], const int states[2])
 	for (int side = 0; side < 2; side++) {
 		span(v, side, v->y);
 		fprintf(v->f,
-			"<text class=\"end\" x=\"%d\" y=\"%d\">%s</text>\n",
-			line_of(v, side), v->y + 24, names[side]);
+			"<text class=\"end%s\" x=\"%d\" y=\"%d\">%s</text>\n",
+			side ? " r" : "", line_of(v, side), v->y + 24,
+			names[side]);
 		v->span_y[side] = v->y + 36;
 		v->span_state[side] = states[side];
 	}
@@ -132,8 +135,9 @@ static void put_arrow(struct svg *v, const struct arrow *a)
 			class, to + 4 * way, v->y + 30);
 	else
 		fprintf(v->f,
-			"<path class=\"%s head\" d=\"M%d %dl%d -5v9z\"/>\n",
-			class, to, v->y + 25, -9 * way);
+			"<path class=\"%s head%s\" d=\"M%d %dl%d -5v9z\"/>\n",
+			class, a->to_right ? " r" : "", to, v->y + 25,
+			-9 * way);
 	fprintf(v->f, "<text class=\"%s label\" x=\"%d\" y=\"%d\">%s</text>\n",
 		class, (LEFT + v->right) / 2, v->y + 13, a->label);
 }
@@ -182,8 +186,8 @@ void svg_note(struct svg *v, int64_t t, int side, const char *note)
 	if (side >= 0) {
 		put_time(v, t);
 		fprintf(v->f,
-			"<circle class=\"dot\" cx=\"%d\" cy=\"%d\" r=\"5\"/>",
-			line_of(v, side), v->y + 15);
+			"<circle class=\"dot%s\" cx=\"%d\" cy=\"%d\" r=\"5\"/>",
+			side ? " r" : "", line_of(v, side), v->y + 15);
 	}
 	fprintf(v->f, "<text class=\"note%s\" x=\"%d\" y=\"%d\">",
 		side < 0 ? ""
