@@ -86,7 +86,7 @@
 		if (wide > innerWidth) bad.push('the page is ' + wide + ' wide');
 		all('body *').forEach(function (element) {
 			var box = element.getBoundingClientRect();
-			if (!shown(element) || element.closest('.skip, svg, thead') || in_scroller(element)) return;
+			if (!shown(element) || element.closest('.skip, svg, thead, .ladder .scroll') || in_scroller(element)) return;
 			if (box.right > innerWidth + 0.5 || box.left < -0.5)
 				bad.push(name(element) + ' from ' + box.left + ' to ' + box.right);
 			else if (!scrolls(element) && element.scrollWidth > element.clientWidth + 1 && element.clientWidth)
@@ -143,10 +143,16 @@
 
 	// --- filters: what stays is counted from what the rows show ---
 	var form = document.getElementById('filter');
-	var rows = all('#verdicts tbody tr');
-	var columns = {verdict: 0, group: 2, source: 4};
+	var rows = all('#verdicts tr[data-name]');
+	var columns = {verdict: 0, source: 3, group: -1};
 
-	function cell(row, column) { return row.children[columns[column]].textContent.trim(); }
+	// The group is told by the heading above.
+	function cell(row, column) {
+		return column === 'group' ? row.parentNode.rows[0].textContent.trim().split(':')[0] :
+			row.children[columns[column]].textContent.trim();
+	}
+
+	function in_contents(row) { return document.querySelector('#contents [data-name="' + row.dataset.name + '"]'); }
 
 	function wanted(row, values) {
 		return Object.keys(values).every(function (column) {
@@ -172,7 +178,8 @@
 		var n = 0, bad = rows.filter(function (row) {
 			var yes = wanted(row, values);
 			n += yes;
-			return shown(row) !== yes || shown(document.getElementById(row.querySelector('a').hash.slice(1))) !== yes;
+			return shown(row) !== yes || in_contents(row).hidden === yes ||
+				shown(document.getElementById(row.querySelector('a').hash.slice(1))) !== yes;
 		}).map(name);
 		if (document.getElementById('count').textContent.indexOf(n + ' of ' + rows.length + ' ') !== 0)
 			bad.push('the count says ' + document.getElementById('count').textContent);
@@ -215,7 +222,68 @@
 		form.find.value = 'no such words';
 		form.find.dispatchEvent(new Event('input', {bubbles: true}));
 		check('words: none', rows.filter(shown).map(name));
-		check('no heading without a section', all('section.group').filter(shown).map(name));
+		check('no heading without a section', all('section.group, #verdicts tbody').filter(shown).map(name));
+		form.querySelector('button').click();
+	}
+
+	function tallies() {
+		var bad = [], sum = 0;
+		all('.tally button').forEach(function (tally) {
+			var verdict = tally.textContent.replace(/^ *\d+ */, '').trim();
+			sum += parseInt(tally.textContent, 10);
+			tally.click();
+			bad = bad.concat(wrong({verdict: verdict}));
+			if (document.querySelector('[aria-pressed=true]') !== tally) bad.push(verdict + ' is not pressed');
+			if (rows.filter(shown).length !== parseInt(tally.textContent, 10)) bad.push(verdict + ': another number');
+			tally.click();
+			bad = bad.concat(wrong({}));
+		});
+		if (sum !== rows.length) bad.push('they count ' + sum);
+		check('a tally shows what it counts, and once more all', bad);
+	}
+
+	// What is claimed and what is observed.
+	function claims() {
+		var seen = 0, bad = all('.each tbody tr').filter(function (row) {
+			var claimed = row.children[1].textContent, observed = row.children[3].textContent;
+			var differs = claimed !== '\u2013' && observed.replace(/^\u2260 /, '') !== claimed;
+			seen += differs;
+			return !/skipped|unexpected/.test(observed) && differs !== /^\u2260 /.test(observed);
+		}).map(name);
+		if (!seen) bad.push('there are none to look at');
+		check('what is observed and not as claimed is marked', bad);
+	}
+
+	function contents() {
+		var nav = document.getElementById('contents'), folded = nav.firstChild;
+		var narrow = innerWidth <= 1200;
+		window.scrollTo(0, document.scrollingElement.scrollHeight);
+		var box = nav.getBoundingClientRect();
+		check('the contents stay in view', scrollY > 100 && Math.abs(box.top) < 1 && box.bottom < innerHeight + 1 && box.height > 20 ?
+			[] : [box.top + ' to ' + box.bottom]);
+		check('they are folded on a narrow screen alone', folded.open === narrow ? ['open: ' + folded.open] : []);
+		folded.open = true;
+		check('they have every experiment, in its group', rows.filter(function (row) {
+			return in_contents(row).parentNode.parentNode.firstChild.textContent !== row.parentNode.rows[0].textContent.trim();
+		}).map(name));
+		in_contents(rows[0]).querySelector('a').click();
+		check('a link folds them again', folded.open === narrow ? ['open: ' + folded.open] : []);
+		check('the sources are explained before they are used', all('a[href^="#source-"]').filter(function (a) {
+			var target = document.getElementById(a.getAttribute('href').slice(1));
+			return !target || !target.nextSibling.textContent ||
+				!(target.compareDocumentPosition(a) & Node.DOCUMENT_POSITION_FOLLOWING);
+		}).map(name));
+	}
+
+	// No text of a ladder is cut off, nor too small to be read.
+	function ladders() {
+		var bad = all('.ladder svg text').filter(shown).map(function (text) {
+			var box = text.getBoundingClientRect(), frame = text.closest('.scroll').getBoundingClientRect();
+			return box.left < frame.left || box.right > frame.right || box.height < 8.5 ?
+				name(text) + ' from ' + (box.left - frame.left) + ' to ' + (box.right - frame.left) + ' of ' + frame.width +
+				', high ' + box.height : '';
+		}).filter(String);
+		check('ladders fit', bad);
 	}
 
 	// A link wins over a filter that hides its target; then all is shown again.
@@ -244,6 +312,10 @@
 		check('nothing overflows', overflow());
 		structure();
 		filters();
+		tallies();
+		claims();
+		contents();
+		ladders();
 		links(function () {
 			all('details').forEach(function (each) { each.open = true; });
 			check('nothing overflows when all is open', overflow());

@@ -26,6 +26,10 @@ for name in server-close hello two-sides listen-restart; do
 		"$(sed -n '/<table class="cards each"/,/<\/table>/p' <<<"$part" | grep -c '^<tr')"
 	like "$name: a ladder" '<figure class=ladder>.*<svg role=img.*>SYN-SENT<.*</svg>' "$part"
 done
+for name in two-sides listen-restart; do
+	like "$name: the ladder of the arm that decides comes first" '^[^≠]*<span class="badge does-not-hold">≠ ' \
+		"$(sed -n "/<section class=trial id=\"$name\"/,/<\/section>/p" "$page" | grep -m 1 -o '<figcaption>.*')"
+done
 is 'no ladder is empty' 0 "$(grep -c 'No ladder' "$page")"
 ok 'the evidence is there' grep -qF 'ss: TIME-WAIT 127.0.0.1:44400 127.0.0.1:44401' "$page"
 ok 'the sysctls are there' grep -q '<code>tcp_tw_reuse</code><td><code>[0-9]' "$page"
@@ -241,6 +245,7 @@ else
 	prepare "$tmp/first.html" "$tmp/checked.html"
 	check_page 360 light
 	check_page 360 dark
+	check_page 768 light
 	check_page 1280 light
 	check_page 1280 dark
 	# Each check is seen red.

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
-# captures.awk - of each arm: EXPERIMENT, number, where its capture is kept, and whether it
-# is a control, or did what the article promises for it (yes, no).
+# captures.awk - of each arm: EXPERIMENT, number, where its capture is kept, and what
+# it is for the claim (see arm_kind() in record.awk), or that it is a control.
 # Input: arms.tsv; see record.awk.
 {
 	print $F["experiment"] "\t" $F["number"] "\t" capture() "\t" \
-		($F["control"] == 1 ? "control" : $F["observed"] == $F["promised"] ? "yes" : "no")
+		(arm_kind() == "" && $F["control"] == 1 ? "control" : arm_kind())
 }

@@ -85,7 +85,8 @@ function print_findings(    i, j, row, n_maps) {
 	print "[README](../README.md) for the articles, and [reference.md](reference.md#the-verdicts)"
 	print "for what the verdicts mean.  The tables"
 	print "say how many arms observed what, with which of the conditions that differ, and why."
-	print "Where the conditions make a grid, a map of it comes first, without the controls;"
+	print "Where the conditions make a grid, a map of it comes first, without the controls."
+	print not_equal " marks what was claimed otherwise;"
 	print "`scripts/lab show NAME` prints every arm with its evidence.\n"
 	for (i = 1; i <= n; i++) {
 		if (group[i] != group[i - 1]) print "- [" group[i] "](#" group[i] ")"
@@ -103,7 +104,7 @@ function print_findings(    i, j, row, n_maps) {
 		print "| observed | arms | with | because |\n| --- | --- | --- | --- |"
 		for (j = 1; j <= rows[name_at[i]]; j++) {
 			row = name_at[i] SUBSEP j
-			print "| " row_observed[row] " | " row_count(row) " | " \
+			print "| " row_text(row) " | " row_count(row) " | " \
 				row_with(name_at[i], row, "`", "`") " | " cell(row_why[row]) " |"
 		}
 	}

@@ -14,8 +14,7 @@ function add_to_grid(    name, n) {
 	n = ++grid_arms[name]
 	grid_conditions[name, n] = $F["conditions"]
 	grid_text[name, n] = short($F["observed"]) ($F["ok"] == "true" ? "" : " UNEXPECTED")
-	grid_kind[name, n] = $F["ok"] != "true" ? "unexpected" : $F["observed"] == "skipped" ? "skipped" : \
-		$F["promised"] == "" ? "" : $F["observed"] == $F["promised"] ? "holds" : "does-not-hold"
+	grid_kind[name, n] = arm_kind()
 }
 
 # short(observed): in a cell: "NOTAVAIL" of EADDRNOTAVAIL.
@@ -143,5 +142,3 @@ function make_map(name, question, which,    a, i, j, n, m, key, keys, some, widt
 
 # marked(i, j): the cell's text; the sign for what contradicts the claim needs no colour.
 function marked(i, j) { return (map_kind[i, j] == "does-not-hold" ? not_equal " " : "") map_cell[i, j] }
-
-BEGIN { not_equal = "\342\211\240" }

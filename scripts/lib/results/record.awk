@@ -6,10 +6,18 @@
 
 BEGIN {
 	FS = "\t"
+	not_equal = "\342\211\240" # the sign for what is not as claimed
 	count_of_fields = split(arm_fields, name_of, " ")
 	for (i = 1; i <= count_of_fields; i++) F[name_of[i]] = i
 	count_of_fields = split(experiment_fields, name_of, " ")
 	for (i = 1; i <= count_of_fields; i++) E[name_of[i]] = i
+}
+
+# arm_kind(): the arm in this line against what the article promises for it: holds or
+# does-not-hold; or unexpected, skipped; or nothing, where it promises nothing.
+function arm_kind() {
+	return $F["ok"] != "true" ? "unexpected" : $F["observed"] == "skipped" ? "skipped" : \
+		$F["control"] == 1 || $F["promised"] == "" ? "" : $F["observed"] == $F["promised"] ? "holds" : "does-not-hold"
 }
 
 # words(verdict): as people read it.

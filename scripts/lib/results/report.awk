@@ -16,7 +16,16 @@ BEGIN {
 	names["GF"] = "\342\200\234<span lang=zh>\345\245\275\346\234\213\345\217\213 TIME_WAIT</span>\342\200\235"
 	names["YK"] = "Yang\342\200\231s Kernel, on RFC 6455 and the server\342\200\231s TIME_WAIT"
 	names["LT"] = "\342\200\234<span lang=zh>Linux tcp timewait \347\233\270\345\244\204\344\271\213\351\201\223</span>\342\200\235"
-	names["rtest"] = "rtest: no article says it"
+	names["rtest"] = "no article says it; rtest asks"
+	names["heard"] = "many say it, without an article"
+	titles["close"] = "who closes first, and what stays"
+	titles["bind"] = "bind() and listen() where a TIME-WAIT is"
+	titles["ports"] = "ports that run out, and are given again"
+	titles["time"] = "how long it lasts"
+	titles["wire"] = "segments that meet a TIME-WAIT"
+	titles["cost"] = "memory and CPU time"
+	titles["asked"] = "what people ask"
+	split("\342\234\223 \342\211\210 \342\234\227 \342\200\223 !", signs, " ")
 	n_verdicts = split("holds holds-if does-not-hold skipped unexpected", verdicts, " ")
 	say["holds"] = "on this kernel, under the conditions that the article states or implies"
 	say["holds-if"] = "only under a condition, which is named"
@@ -40,6 +49,17 @@ function html(text) {
 function attribute(markup) {
 	gsub(/"/, "\\&quot;", markup)
 	return markup
+}
+
+# heading(group): its heading.
+function heading(group) { return html(group (group in titles ? ": " titles[group] : "")) }
+
+# with_links(sources): the letters of sources, as links to where these are explained.
+function with_links(sources,    n, i, f, out) {
+	n = split(sources, f, " ")
+	for (i = 1; i <= n; i++)
+		out = out (i > 1 ? " " : "") "<a href=\"#source-" html(f[i]) "\">" html(f[i]) "</a>"
+	return out
 }
 
 function badge(verdict) {
@@ -116,26 +136,32 @@ function read_ladder() {
 	} else if (!/^<title>/) picture[drawing] = picture[drawing] "\n" $0
 }
 
-# print_ladders: those of the experiment.
-function print_ladders(name,    i, key, count) {
-	for (i = 1; i <= ladders[name]; i++) {
-		key = name SUBSEP i
-		count = segments[key] + 0
-		if (i == 1) print "<h4>On the wire</h4>"
-		print "<figure class=ladder><figcaption>" conditions(arm_name[ladder_arm[key]]) \
-			" <span class=value>" html(observed[ladder_arm[key]]) "</span></figcaption>"
-		if (picture[key] !~ /<\/svg>/ || !count) {
-			print "<p>No ladder: wire says of " html(capture_of[key] ": " segments[key]) "</p></figure>"
-			continue
-		}
-		print "<div class=scroll tabindex=0 role=group aria-label=\"ladder of " html(arm_name[ladder_arm[key]]) "\">" \
-			"<svg role=img aria-label=\"a ladder of " count " TCP segments; the same as text follows\"" \
-			picture[key] "</div>"
-		if (cut[key] != "")
-			print "<p class=dim>The first " cut[key] " of " count " segments; all of them: <code>" wire " -L -r " \
-				html(capture_of[key]) "</code></p>"
-		print "<details><summary>as text</summary><pre tabindex=0>" ladder_text[key] "</pre></details></figure>"
+# print_ladders(name, verdict): those of the experiment, first of the arm that decides.
+function print_ladders(name, verdict,    i, key, first) {
+	if (ladders[name]) print "<h4>On the wire</h4>"
+	if (verdict == "holds-if") verdict = "does-not-hold"
+	for (i = 1; !first && i <= ladders[name]; i++)
+		if (kind_of[ladder_arm[name, i]] == verdict) print_ladder(name SUBSEP (first = i))
+	for (i = 1; i <= ladders[name]; i++) if (i != first) print_ladder(name SUBSEP i)
+}
+
+function print_ladder(key,    arm, count) {
+	arm = ladder_arm[key]
+	count = segments[key] + 0
+	print "<figure class=ladder><figcaption>" conditions(arm_name[arm]) " <span class=\"badge " kind_of[arm] "\">" \
+		(kind_of[arm] == "does-not-hold" ? not_equal " " : "") html(observed[arm]) "</span>" \
+		(kind_of[arm] == "holds" ? " as claimed" : kind_of[arm] == "does-not-hold" ? " not as claimed" : "") "</figcaption>"
+	if (picture[key] !~ /<\/svg>/ || !count) {
+		print "<p>No ladder: wire says of " html(capture_of[key] ": " segments[key]) "</p></figure>"
+		return
 	}
+	print "<div class=scroll tabindex=0 role=group aria-label=\"ladder of " html(arm_name[arm]) "\">" \
+		"<svg role=img aria-label=\"a ladder of " count " TCP segments; the same as text follows\"" \
+		picture[key] "</div>"
+	if (cut[key] != "")
+		print "<p class=dim>The first " cut[key] " of " count " segments; all of them: <code>" wire " -L -r " \
+			html(capture_of[key]) "</code></p>"
+	print "<details><summary>as text</summary><pre tabindex=0>" ladder_text[key] "</pre></details></figure>"
 }
 
 # --- the files -----------------------------------------------------------------
@@ -170,9 +196,10 @@ FILENAME == "arms.tsv" {
 	arm_at[$F["experiment"], ++n_arms[$F["experiment"]]] = arm
 	control[arm] = $F["control"]
 	ok[arm] = $F["ok"]
-	expected[arm] = $F["expected"]
+	kind_of[arm] = arm_kind()
+	expected[arm] = counted($F["expected"])
 	observed[arm] = counted($F["observed"])
-	promised[arm] = $F["promised"]
+	promised[arm] = counted($F["promised"])
 	arm_name[arm] = $F["name"]
 	why[arm] = $F["why"]
 	next
@@ -210,8 +237,10 @@ FILENAME ~ /plot\.svg$/ {
 }
 
 FILENAME == "compared.tsv" {
-	if ($1 == "quote")
-		quotes[$2] = quotes[$2] "<p><q>" html($5) "</q>" ($6 == "" ? "" : " " html($6)) " <span class=dim>" html($3) "</span></p>"
+	if ($1 == "quote") {
+		if (!source_seen[$3]++) source_name[++sources] = $3
+		quotes[$2] = quotes[$2] "<p><q>" html($5) "</q>" ($6 == "" ? "" : " " html($6)) " " with_links($3) "</p>"
+	}
 	next
 }
 
@@ -268,11 +297,11 @@ function print_map(    i, j, n, m, key, column_key) {
 # short_table: how many arms observed what, and why.
 function short_table(name,    i, row) {
 	print "<table class=\"cards short\"><caption>What " n_arms[name] " arms came to; \342\200\234with\342\200\235 are the" \
-		" conditions that tell a row from the others</caption><thead><tr>" \
+		" conditions that tell a row from the others; " not_equal ": not as claimed</caption><thead><tr>" \
 		"<th scope=col>observed<th scope=col>arms<th scope=col>with<th scope=col>because</thead><tbody>"
 	for (i = 1; i <= rows[name]; i++) {
 		row = name SUBSEP i
-		print "<tr><th scope=row class=value>" html(row_observed[row]) "<td>" row_count(row) \
+		print "<tr><th scope=row class=value>" html(row_text(row)) "<td>" row_count(row) \
 			"<td>" conditions(row_with(name, row)) "<td>" html(row_why[row])
 	}
 	print "</tbody></table>"
@@ -281,14 +310,15 @@ function short_table(name,    i, row) {
 # arm_table: every arm.
 function arm_table(name,    i, arm, claimed) {
 	print "<table class=\"cards each\"><caption>Every arm. \342\200\234claimed\342\200\235 is what the article promises" \
-		" for it; \342\200\234expected\342\200\235 what the kernel\342\200\231s rules say</caption><thead><tr>" \
+		" for it; \342\200\234expected\342\200\235 what the kernel\342\200\231s rules say; " not_equal ": not as claimed</caption><thead><tr>" \
 		"<th scope=col>arm<th scope=col>claimed<th scope=col>expected<th scope=col>observed<th scope=col>why, and evidence" \
 		"</thead><tbody>"
 	for (i = 1; i <= n_arms[name]; i++) {
 		arm = arm_at[name, i]
 		claimed = control[arm] == 1 || promised[arm] == "" ? "\342\200\223" : html(promised[arm])
 		print "<tr" (ok[arm] == "true" ? "" : " class=bad") "><th scope=row>" conditions(arm_name[arm]) \
-			"<td>" claimed "<td>" html(expected[arm]) "<td class=value>" \
+			"<td>" claimed "<td>" html(expected[arm]) "<td class=\"value" \
+			(kind_of[arm] == "does-not-hold" ? " does-not-hold\">" not_equal " " : "\">") \
 			(observed[arm] == "skipped" ? badge("skipped") : html(observed[arm])) \
 			(ok[arm] == "true" ? "" : " " badge("unexpected")) "<td>" html(why[arm]) \
 			(arm in evidence ? "<details><summary>evidence (" evidence_lines[arm] \
@@ -309,6 +339,7 @@ function print_head(    i, kernel) {
 	insert(folder "/report.css")
 	print scoped(style) "</style></head><body>"
 	print "<a class=skip href=\"#summary\">to the verdicts</a>"
+	print_contents()
 	print "<header><h1>TIME_WAIT on trial</h1>"
 	print "<p>What articles say of TCP\342\200\231s TIME_WAIT, put to Linux " html(kernel) ": " \
 		experiments " experiments, " arms_in_all " arms" \
@@ -316,10 +347,27 @@ function print_head(    i, kernel) {
 	print "<ul class=tally>"
 	for (i = 1; i <= n_verdicts; i++)
 		if (tally[verdicts[i]])
-			print "<li><strong>" tally[verdicts[i]] "</strong>" badge(verdicts[i])
+			print "<li><button type=button disabled class=\"badge " verdicts[i] "\" data-verdict=\"" verdicts[i] \
+				"\"><strong>" tally[verdicts[i]] "</strong> " words(verdicts[i]) "</button>"
 	print "</ul></header><main>"
+	print_sources()
 	print_summary()
 	print_run()
+}
+
+# print_contents: they stay in view.
+function print_contents(    i, v) {
+	for (i = 1; i <= n_verdicts; i++) sign[verdicts[i]] = signs[i]
+	print "<nav id=contents aria-label=contents><details open><summary>Contents</summary><ul>" \
+		"<li><a href=\"#sources\">Sources and words</a><li><a href=\"#summary\">The verdicts</a><li><a href=\"#run\">The run</a>"
+	for (i = 1; i <= experiments; i++) {
+		if (group_of[i] != group_of[i - 1])
+			print (i > 1 ? "</ul>" : "") "<li><a href=\"#group-" html(group_of[i]) "\">" heading(group_of[i]) "</a><ul>"
+		v = verdict_of[i]
+		print "<li data-name=\"" html(name_at[i]) "\"><span class=\"sign " html(v) "\" role=img aria-label=\"" html(words(v)) \
+			"\">" sign[v] "</span><a href=\"#" html(name_at[i]) "\">" html(name_at[i]) "</a>"
+	}
+	print "</ul></ul></details></nav>"
 }
 
 # insert(file): a file of our own, as it is.
@@ -348,19 +396,22 @@ function print_summary(    i, known, present) {
 	print "<label>words<input type=search name=find></label>"
 	print "<button type=reset>show all</button><output id=count role=status></output></form>"
 	print "<table id=verdicts class=cards><caption>One line an experiment; each is told below</caption><thead><tr>" \
-		"<th scope=col>verdict<th scope=col>experiment<th scope=col>group<th scope=col>claim<th scope=col>source</thead><tbody>"
-	for (i = 1; i <= experiments; i++)
+		"<th scope=col>verdict<th scope=col>experiment<th scope=col>claim, and what it comes to<th scope=col>source</thead>"
+	for (i = 1; i <= experiments; i++) {
+		if (group_of[i] != group_of[i - 1])
+			print "<tbody><tr><th scope=rowgroup colspan=4>" heading(group_of[i])
 		print "<tr data-name=\"" html(name_at[i]) "\" data-group=\"" html(group_of[i]) \
 			"\" data-sources=\"" html(sources_of[i]) "\" data-verdict=\"" html(verdict_of[i]) \
 			"\"><td>" badge(verdict_of[i]) "<th scope=row><a href=\"#" html(name_at[i]) "\">" html(name_at[i]) \
-			"</a><td class=dim>" html(group_of[i]) "<td>" html(claim_of[i]) \
+			"</a><td>" html(claim_of[i]) \
 			(means[i] != "" ? "<div class=\"if dim\">" means[i] "</div>" : \
 			said[i] == "" ? "" : "<div class=\"if dim\">" said[i] "</div>") \
-			"<td>" html(sources_of[i])
-	print "</tbody></table></section>"
+			"<td>" with_links(sources_of[i])
+	}
+	print "</table></section>"
 }
 
-# print_run: what ran where, and the words used.
+# print_run: what ran where.
 function print_run(    i) {
 	print "<section id=run><h2>The run</h2>"
 	if ("kernel" in about) {
@@ -375,12 +426,17 @@ function print_run(    i) {
 			print "<tr><th scope=row><code>" html(sysctl[i]) "</code><td><code>" html(value[sysctl[i]]) "</code>"
 		print "</tbody></table>"
 	}
-	print "<h3>The sources</h3><dl>"
+	print "</section>"
+}
+
+# print_sources: they, and the words, before they are used.
+function print_sources(    i) {
+	print "<section id=sources><h2>Sources and words</h2><dl>"
 	for (i = 1; i <= sources; i++)
-		print "<dt>" html(source_name[i]) "<dd>" source(source_name[i])
+		print "<dt id=\"source-" html(source_name[i]) "\">" html(source_name[i]) "<dd>" source(source_name[i])
 	print "</dl><h3>The words</h3><dl>"
 	for (i = 1; i <= n_verdicts; i++)
-		print "<dt>" badge(verdicts[i]) "<dd>" say[verdicts[i]]
+		if (tally[verdicts[i]]) print "<dt>" badge(verdicts[i]) "<dd>" say[verdicts[i]]
 	print "<dt>arm<dd>the same steps under named conditions, in network namespaces of its own" \
 		"<dt>control<dd>an arm that differs from another in one condition, the cause, and must come out otherwise than is promised for that</dl></section>"
 }
@@ -408,7 +464,7 @@ function print_trial(t,    name, verdict, i, n, f, list) {
 	name = name_at[t]
 	verdict = verdict_of[t]
 	if (group_of[t] != group_of[t - 1])
-		print (t > 1 ? "</section>" : "") "<section class=group><h2>" html(group_of[t]) "</h2>"
+		print (t > 1 ? "</section>" : "") "<section class=group><h2 id=\"group-" html(group_of[t]) "\">" heading(group_of[t]) "</h2>"
 	n = split(sources_of[t], f, " ")
 	for (i = 1; i <= n; i++) list = list (i > 1 ? "; " : "") source(f[i])
 	print "<section class=trial id=\"" html(name) "\"><h3><a href=\"#" html(name) "\">" html(name) "</a> " \
@@ -429,7 +485,7 @@ function print_trial(t,    name, verdict, i, n, f, list) {
 	if (name in plot)
 		print "<h4>Measured</h4><figure><div class=scroll tabindex=0 role=group aria-label=plot><img alt=\"" \
 			plot_title[name] "\" src=\"data:image/svg+xml," plot[name] "\"></div></figure>"
-	print_ladders(name)
+	print_ladders(name, verdict)
 	print "<h4>To see it yourself</h4><pre tabindex=0>" lab " show " html(name) \
 		"      # every arm with its evidence\n" lab " run -v " html(name) \
 		"    # step by step, with what crosses the wire</pre></section>"

@@ -19,6 +19,7 @@ function add_to_rows(    name, key, row, n, i, at, pair) {
 	arms_of[name]++
 	row_arms[row]++
 	row_controls[row] += $F["control"]
+	row_against[row] += arm_kind() == "does-not-hold"
 	n = split($F["conditions"], pair, " ")
 	for (i = 1; i <= n; i++) {
 		at = index(pair[i], "=")
@@ -51,6 +52,12 @@ function row_with(name, row, left, right,    n, i, key, list, text) {
 		text = text (text == "" ? "" : " ") left key[i] "=" list right
 	}
 	return text
+}
+
+# row_text(row): what was observed; with a sign where that is not as claimed.
+function row_text(row) {
+	if (!row_against[row]) return row_observed[row]
+	return not_equal " " row_observed[row] (row_against[row] + row_controls[row] < row_arms[row] ? " (" row_against[row] " arms)" : "")
 }
 
 # row_count(row): how many arms, and how many of them controls.
