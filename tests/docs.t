@@ -105,8 +105,11 @@ while IFS=$'\t' read -r question answer; do
 	verdict $? "questions.md: $question" || note "$answer"
 done < <(awk '/^### /{ question = substr($0, 5); getline; print question "\t" $0 }' docs/questions.md)
 ok 'questions.md: 25 questions or more' test "$(grep -c '^### ' docs/questions.md)" -ge 25
-run scripts/lab find address ALREADY restarts
-is 'find: nothing has these words' '1:lab: nothing has all of these words: address ALREADY restarts' "$status:$err"
+run scripts/lab find qwerty tcp_no_such_thing
+is 'find: nothing has these words' '1:lab: nothing has these words: qwerty tcp_no_such_thing; try fewer, as in: address in use' "$status:$err"
+run scripts/lab find 'OSError: [Errno 98] Address already in use'
+like 'find: a message as it is pasted' '^0:"Address already in use" when a server starts again' "$status:$out"
+is 'find: says that it is not all' '1' "$(grep -c '^lab: nothing has all of these words: OSError.*most of them' "$tmp/.err")"
 run scripts/lab find address ALREADY again
 like 'find: a question' $'^"Address already in use" when a server starts again\n    listen-restart, holds if\\. +Set SO_REUSEADDR' "$out"
 run scripts/lab find tw_recycle
