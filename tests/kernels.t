@@ -45,6 +45,10 @@ cat >"$tmp/bin/qemu-system-x86_64" <<'END'
 echo "$$" >"$QEMU_PID"
 lines=()
 for word; do [[ $word != file:* ]] || lines+=("${word#file:}"); done
+case "$*" in
+*/kvm*) [ -n "${NO_KVM-}" ] || echo 'Linux version' >"${lines[0]}"; exit ;;
+*'-accel tcg'*) echo emulated >>"$QEMU_PID.how" ;;
+esac
 case $QEMU in
 dies) echo 'Kernel panic - not syncing: No working init found.' >>"${lines[0]}" ;;
 refuses) echo 'qemu-system-x86_64: cannot set up guest memory: Cannot allocate memory' >&2; exit 1 ;;
@@ -108,6 +112,15 @@ like "a run: the lab's words, not its progress" $'^lab: a word\nkernels: the run
 is 'a run: kept' 'INDEX results.json ' "$(cd "$tmp/out/6.99.0-test" && printf '%s ' *)"
 CODE=1 run $kernels run --out "$tmp/out" -k "$k" hello
 is 'something unexpected: 1' 1 "$status"
+
+if [[ -r /dev/kvm && -w /dev/kvm ]]; then
+	rm -f "$tmp/pid.how"
+	NO_KVM=1 run $kernels run --out "$tmp/out" -k "$k" --quick hello
+	like 'KVM that does not work: emulation, and it is said' 'kernels: 6.99.0-test: emulated, as KVM does not boot it' "$err"
+	is 'KVM that does not work: the run' "0|emulated" "$status|$(<"$tmp/pid.how")"
+else
+	skip 'KVM that does not work: emulation' 'no /dev/kvm here'
+fi
 
 # --- signals ---
 # gone PID: neither the process nor a file of ours is left, after a moment.
