@@ -301,7 +301,7 @@ judged "$out_dir" no-word unexpected 'no such word: hold_bakc'
 judged "$out_dir" no-word-inside unexpected 'no such word: wach'
 judged "$out_dir" dies unexpected "the arm's process died, with exit code 137"
 judged "$out_dir" host-dies unexpected 'host (here|there) has died'
-judged "$out_dir" too-slow unexpected 'too slow, 20 times: took [0-9]+ ms, may take 10'
+judged "$out_dir" too-slow skipped 'too slow, 20 times: took [0-9]+ ms, may take 10'
 judged "$out_dir" misspelt unexpected "the arm's process died.*no_such_variable: unbound variable"
 judged "$out_dir" no-ss unexpected 'ss on host here: exit code 127'
 judged "$out_dir" no-outcome unexpected failed
