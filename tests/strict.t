@@ -49,6 +49,7 @@ changed 'a condition that nobody knows' "$grid" "there is no condition 'oldd=TIM
 changed 'a condition of a control' "$control" "there is no condition 'lnik=link'" '/^control/s/$/ lnik=link/'
 changed 'a condition of the article' "$(line ^article)" "there is no condition 'tcp_timestmaps=0'" '/^article/s/stamps/stmaps/'
 changed 'a sysctl that nobody knows' "$control" "there is no condition 'tcp_tw_ruse=1'" '/^control/s/$/ tcp_tw_ruse=1/'
+changed 'a sysctl of its own that no kernel has' "$(line ^condition)" 'there is no sysctl net.ipv4.tcp_wmen' '/^condition/s/^/condition tcp_wmen 0,1 "read back"; /'
 changed 'a value that nobody knows' "$grid" "old is one of none,LISTEN,ESTAB,FIN-WAIT-1,FIN-WAIT-2,CLOSE-WAIT,LAST-ACK,TIME-WAIT, not 'TIMEWAIT'" '/^grid/s/TIME-WAIT/TIMEWAIT/'
 changed 'a value of its own condition' "$grid" "colour is one of red,green, not 'blue'" '/^grid/s/red/blue/'
 changed 'a value that is no number' "$control" "delay_s is one of the numbers, not '1s'" '/^control/s/$/ delay_s=1s/'

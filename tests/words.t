@@ -114,7 +114,7 @@ experiment no-event <<'EOF'
 EOF
 
 experiment no-sysctl <<'EOF'
-	set_sysctl tcp_no_such_thing 1
+	set_sysctl tcp_wmen 1
 	saw connected
 EOF
 
@@ -186,6 +186,12 @@ experiment skipped <<'EOF'
 	skip "for a reason"
 EOF
 
+# One of a younger kernel than any.
+experiment young <<'EOF'
+	sysctl_since[tcp_wmen]=99.1
+	set_sysctl tcp_wmen 1
+EOF
+
 # The texts of programs and of experiments are texts.
 experiment texts <<'EOF'
 	start server -A -m 'a,b}c{d' "$there" 44400
@@ -252,12 +258,13 @@ whole open-fine <<<"${open/4,5,6/4,5}"
 
 out_dir=$tmp/out
 limit=120
-ok=("$tmp/experiments/"{fine,skipped,texts,once-too-slow,open-fine,untested{,-same,-unsaid,-beyond}})
+ok=("$tmp/experiments/"{fine,skipped,young,texts,once-too-slow,open-fine,untested{,-same,-unsaid,-beyond}})
 run $lab run --jobs 24 --patience 8 --out "$out_dir" --format json "${ok[@]}"
 is "what is right, and what is skipped: exit code, nothing on stderr" 0: "$status:$err"
 judged "$out_dir" fine holds connected
 unlike "fine: nothing of tries" 'run [0-9]+ times' "$(grep ^fine "$out_dir/evidence.tsv")"
 judged "$out_dir" skipped skipped 'for a reason'
+judged "$out_dir" young skipped 'this kernel has no sysctl net.ipv4.tcp_wmen, which namespaces have since Linux 99.1'
 judged "$out_dir" once-too-slow holds 'run 3 times; void the time before: too slow, 2 times: time 2'
 judged "$out_dir" untested holds-if 'no log'
 is "untested: what was not is named" 'not (look=log, which was not tested here)' \
@@ -293,7 +300,9 @@ judged "$out_dir" start-fails unexpected 'start client .*ECONNREFUSED'
 judged "$out_dir" run-fails unexpected 'client .*ECONNREFUSED'
 judged "$out_dir" finish-fails unexpected 'server ended without the event end'
 judged "$out_dir" no-event unexpected 'server did not report accepted within 8 s'
-judged "$out_dir" no-sysctl skipped 'this kernel has no sysctl net.ipv4.tcp_no_such_thing'
+judged "$out_dir" no-sysctl unexpected '/no-sysctl:[0-9]+: there is no sysctl net.ipv4.tcp_wmen'
+like "no-sysctl: the line" ":$(grep -n tcp_wmen "$tmp/experiments/no-sysctl" | cut -d: -f1): there is" \
+	"$(fields_of "$out_dir/arms.tsv" no-sysctl why)"
 judged "$out_dir" bad-sysctl unexpected 'the kernel refuses net.ipv4.ip_local_port_range'
 judged "$out_dir" no-link unexpected 'here has no neighbour to mislead'
 judged "$out_dir" no-host unexpected "there is no host 'nowhere'"
