@@ -61,6 +61,11 @@ changed 'an argument of the model' "$(line 'model bind')" "bind has no argument 
 changed 'a rule of the model' "$(line 'model bind')" "there is no rule 'bnid'" 's/model bind/model bnid/'
 changed 'a word in expect' "$(line 'model bind')" "there is no word 'modle'" 's/model bind/modle bind/'
 changed 'a word in promise' "$(line ^promise)" "there is no word 'primise'" 's/^promise() {/& primise;/'
+changed 'a question of no arm' "$(line ^article)" 'the question is of colou, which no arm has' '/^article/i question old colou'
+changed 'a value in promise' "$(line ^promise)" 'promise() asks whether tcp_timestamps is 2, which no arm has' '/^promise/s/ = 0/ = 2/'
+# shellcheck disable=SC2016 # text of an experiment
+changed 'a pattern in promise' "$(line ^promise)" 'promise() asks whether old is TIMEWAIT, which no arm has' \
+	's/^promise.*/promise() { case "$colour","$old" in *,none | red,TIMEWAIT) promised= ;; esac; }/'
 changed 'an expectation that is not there' "$grid" 'the model has no expectation for the arm old=TIME-WAIT tcp_timestamps=0 colour=red' '/^	rule connected/d; /model bind/d'
 changed 'group of two words' "$(line ^group)" "group takes one word, not 'close bind'" 's/^group.*/group close bind/'
 changed 'claim without an outcome' "$claim" 'claim wants a sentence, and the outcome' 's/^claim.*/claim "a claim"/'

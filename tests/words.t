@@ -40,6 +40,16 @@ experiment not-any-more <<'EOF'
 	saw connected
 EOF
 
+experiment no-state <<'EOF'
+	await 'ESTAB|TIMEWAIT' "$client" "$server"
+	saw connected
+EOF
+
+experiment no-state-to-count <<'EOF'
+	count_rows here TIMEWAIT
+	saw connected
+EOF
+
 # A TIME-WAIT that somebody else has taken over before the attempt.
 experiment left <<'EOF'
 	start server -A -n 0 "$there" 44400
@@ -293,6 +303,9 @@ judged "$out_dir" other-outcome unexpected ECONNREFUSED
 judged "$out_dir" await-state unexpected 'is in state ESTAB, not TIME-WAIT, after 8 s'
 judged "$out_dir" await-gone unexpected 'is in state ESTAB, not none'
 judged "$out_dir" not-any-more unexpected 'is in state ESTAB, no longer in TIME-WAIT'
+for name in no-state no-state-to-count; do
+	judged "$out_dir" $name unexpected "/$name:$(line_of $name TIMEWAIT): there is no state 'TIMEWAIT'"
+done
 judged "$out_dir" left unexpected '127.0.0.1:44401 127.0.0.1:44400 has left TIME-WAIT before the attempt'
 judged "$out_dir" not-counted unexpected 'ss showed 1 timewait socket with these ends, TcpExtTWRecycled counts 0'
 judged "$out_dir" never-settles unexpected 'still there after 8 s: here: '
