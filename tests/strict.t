@@ -79,6 +79,17 @@ changed 'a sentence without an outcome' "$((claim + 1))" "the sentence rests on 
 changed 'a sentence of no arm' "$((claim + 1))" 'the sentence rests on old=LISTEN, which no arm has' '/^claim/a means "It is so." "connected: old=LISTEN"'
 changed 'a sentence of a condition that nobody knows' "$((claim + 1))" 'the sentence rests on lnik=, which no arm has' '/^claim/a means "It is so." "connected: lnik="'
 
+wrong=$tmp/experiments/neighbour
+sed -e '/^condition/d' -e 's/ colour=red//' -e '/^claim/a means "It is so." "connected: colour="' "$right" >"$wrong"
+run $lab run "$right" "$wrong"
+is "a condition of another experiment's own" "2:$wrong:$((claim + 1)): the sentence rests on colour=, which no arm has" "$status:$err"
+
+# Nor does it empty a variable of that name.
+# shellcheck disable=SC2016 # text of an experiment
+sed -e '/^condition/d' -e 's/ colour=red//' -e '/^claim/a colour=blue' -e 's/rule connected/rule "$colour"/' "$right" >"$wrong"
+like "a variable with the name of another experiment's condition" $'\tblue\n' \
+	"$(declared_lines scripts "$right" "$wrong" | grep $'^arm\tneighbour')"
+
 # --- what proves nothing ---
 changed 'a control with two causes' "$control" 'the control old=none tcp_timestamps=0 link=link colour=red has more than one cause: it differs from every arm in' '/^control/s/colour/link=link colour/'
 changed 'a control with the conditions of an arm' "$control" 'the control colour=red tcp_timestamps=0 old=TIME-WAIT has the conditions of an arm: it controls nothing' 's/^control.*/control colour=red tcp_timestamps=0 old=TIME-WAIT/'
