@@ -49,4 +49,8 @@ is 'in a hostile environment: the same' "$want" "$(same "$out")"
 } | sort -u >"$tmp/variables"
 is 'docs/environment.md: has them all' "$(<"$tmp/variables")" \
 	"$(sed -n 's/^| .\([A-Z_]*\). .*/\1/p' docs/environment.md | sort -u)"
+# What an arm pins is named there.
+mapfile -t pinned < <(sed -n '/^bring_up() {/,/for pair/p' scripts/lib/hosts | grep -oE 'tcp_[a-z_]+ ["r]' | cut -d' ' -f1)
+like 'sysctls that each arm pins' tcp_wmem "${pinned[*]}"
+for name in "${pinned[@]}"; do ok "docs/environment.md: $name" grep -q "\`$name\`" docs/environment.md; done
 finish
