@@ -113,6 +113,19 @@ experiment fine <<'EOF'
 EOF
 no_verdict 'a worker that dies' 1 '^lab: a worker died \(process [0-9]+\): no verdict from this run$' \
 	"$lab" run "$tmp/experiments/"{worker,fine}
+# Nor are the others waited for.
+whole many <<'EOF'
+claim "a claim" connected
+condition nth '*' "nothing"
+grid old=TIME-WAIT nth=1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17,18,19,20,21,22,23,24,25,26,27,28,29,30
+control old=none nth=1
+expect() { [ "$old" = none ] && rule EADDRNOTAVAIL "f: a rule" connect || rule connected "f: a rule"; }
+steps() { nap 0.9; saw "$expected" connect; }
+EOF
+began=$SECONDS
+no_verdict 'a worker that dies while others go on' 1 '^lab: a worker died \(process [0-9]+\): no verdict from this run$' \
+	"$lab" run --jobs 2 "$tmp/experiments/"{worker,many}
+ok 'a worker that dies: the run ends at once' [ $((SECONDS - began)) -lt 15 ]
 no_verdict 'run that dies' 137 '' "$lab" run "$tmp/experiments/"{run,fine}
 
 # A signal from the keyboard, while an arm waits.
