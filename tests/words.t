@@ -344,5 +344,9 @@ is "lib/run: usage" "$(grep -oE $'^\t-[a-z-]+\\)' scripts/lib/run | tr -d '\t)' 
 twice=$(cat scripts/lib/{experiment,arm,hosts,programs,sockets,counters,segments,timers,ports,asked,run} scripts/model/* |
 	grep -oE '^[a-z_]+\(\)' | sort | uniq -d)
 is "no word is defined in two files" '' "$twice"
+# And somebody uses it.
+unused=$(comm -23 <(grep -hoE '^[a-z_]+\(\)' scripts/lab scripts/lib/{[a-z],results/,why/,sandbox/}* 2>/dev/null | tr -d '()' | sort -u) \
+	<(grep -rhv '^[[:blank:]]*#' scripts | sed 's/^[[:blank:]]*[a-z_]*()//; s/ # .*//' | grep -oE '[a-z_]+' | sort -u))
+is "no word is there for nothing" command_not_found_handle "$unused"
 
 finish
