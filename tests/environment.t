@@ -38,6 +38,19 @@ run env first="$tmp/first" bash "$tmp/hostile" "${names[@]}"
 is 'in a hostile environment: exit code, nothing on stderr' 0: "$status:$err"
 is 'in a hostile environment: the same' "$want" "$(same "$out")"
 
+# Those that mean something to bash, or to a tool, one at a time; the descriptors of xtrace
+# are ours.
+# shellcheck disable=SC2016 # a prompt that runs something
+for variable in BASH_XTRACEFD={1,2} BASH_SOURCE=y BASH_LINENO=7 FUNCNAME=y BASH_ENV="$tmp/first" \
+	SHELLOPTS=xtrace:noexec:posix BASHOPTS=extdebug:nocasematch 'PS4=$(echo PS4 was read >&2)' \
+	POSIXLY_CORRECT=1 BASH_COMPAT=3.2 IFS=e GREP_OPTIONS=-v GLOBIGNORE='*' EXECIGNORE='*' TMOUT=1; do
+	run env "$variable" scripts/lab run --format json two-sides
+	is "$variable: exit code, nothing on stderr" 0: "$status:$err"
+	is "$variable: the same" "$want" "$(same "$out")"
+done
+like 'BASH_SOURCE and a mistake: file and line' '^/dev/null:1: not a file' \
+	"$(env BASH_SOURCE=y BASH_LINENO=7 scripts/lab run /dev/null 2>&1)"
+
 # The document has each variable that passes, and no other.
 {
 	sed -n 's/^\t\(PATH | .*\) | RTEST_\*) ;;$/\1/p' scripts/lab |
