@@ -210,6 +210,10 @@ is "stdout full: exit code" 1 "$status"
 is "stdout full: one line" "lab: writing the results failed" "$err"
 run bash -c "$lab show two-sides $tmp/kept >/dev/full"
 is "show, stdout full: exit code, and one line" "1:lab: writing the results failed" "$status:$err"
+for what in 'the list:list' 'what was found:find address in use'; do
+	run bash -c "$lab ${what#*:} >/dev/full"
+	is "${what#*:}, stdout full: exit code, and one line" "1:lab: writing ${what%%:*} failed" "$status:$err"
+done
 # More than a pipe takes, of show.
 grep ^two-sides "$tmp/kept/evidence.tsv" >"$tmp/evidence"
 for ((i = 0; i < 200; i++)); do cat "$tmp/evidence"; done >>"$tmp/kept/evidence.tsv"
