@@ -69,6 +69,7 @@ changed 'a pattern in promise' "$(line ^promise)" 'promise() asks whether old is
 changed 'an expectation that is not there' "$grid" 'the model has no expectation for the arm old=TIME-WAIT tcp_timestamps=0 colour=red' '/^	rule connected/d; /model bind/d'
 changed 'group of two words' "$(line ^group)" "group takes one word, not 'close bind'" 's/^group.*/group close bind/'
 changed 'claim without an outcome' "$claim" 'claim wants a sentence, and the outcome' 's/^claim.*/claim "a claim"/'
+changed 'claim with a misspelt errno' "$claim" 'no rule gives the outcome EADDRINSUE' 's/^claim.*/claim "a claim" EADDRINSUE/'
 changed 'waits without a number' "$control" 'waits wants seconds' 's/^control/waits long &/'
 changed 'ports without numbers' "$control" 'ports wants two numbers' 's/^control/ports a b; &/'
 changed 'two arms of the same conditions' "$((grid + 1))" 'an arm with these conditions is there already: old=TIME-WAIT tcp_timestamps=1 colour=red' '/^grid/a arm old=TIME-WAIT tcp_timestamps=1 colour=red'
