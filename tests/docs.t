@@ -105,6 +105,16 @@ while IFS=$'\t' read -r question answer; do
 	verdict $? "questions.md: $question" || note "$answer"
 done < <(awk '/^### /{ question = substr($0, 5); getline; print question "\t" $0 }' docs/questions.md)
 ok 'questions.md: 25 questions or more' test "$(grep -c '^### ' docs/questions.md)" -ge 25
+# The answers of 693529: each experiment that quotes one has its statement there.
+found=$(scripts/lab find 693529)
+while IFS=: read -r name said; do
+	[[ $said =~ '"['(question|answer' '[0-9])'] ' ]]
+	verdict $? "$name: says which answer it quotes" || { note "$said"; continue; }
+	like "find 693529: ${BASH_REMATCH[1]}, $name" "(^|"$'\n'")693529, [a-z ]*${BASH_REMATCH[1]}:[^"$'\n'"]*"$'\n'"    $name, " "$found"
+done < <(cd scripts/experiments && grep '^quote  *SF ' ./* | sed 's,^\./,,')
+is 'find 693529: nothing else' '' "$(grep '^[^ ]' <<<"$found" | grep -v ^693529)"
+run scripts/lab find 693529 answer
+unlike 'find: a question by its number, and words' 'the question' "$out"
 run scripts/lab find qwerty tcp_no_such_thing
 is 'find: nothing has these words' '1:lab: nothing has these words: qwerty tcp_no_such_thing; try fewer, as in: address in use' "$status:$err"
 run scripts/lab find 'OSError: [Errno 98] Address already in use'
