@@ -47,6 +47,13 @@ is "no page has more than 23 lines" '' "$(awk '
 	$0 == "" { empty = 1; next }
 	n > 23 { print n ": " page }' "$tmp/.out")"
 
+# --- what crossed the wire ---
+mv "$tmp/.out" "$tmp/story"
+watch "$enough" hello
+like "the reconnect: what has no room beside the outcome has a page before it" \
+	'# hello   arm 1 of 2   what crossed the wire[^#]*'$'\n''[+][^#]*\|---- S seq [0-9]+ -+>\|[^#]*'$'\n''[+][^#]*\|<--- S\. seq [^#]*# hello   arm 1 of 2   the outcome' "$out"
+mv "$tmp/story" "$tmp/.out"
+
 the_rest_is_long
 # --- what is shown can be typed ---
 # The commands of the second arm, in the sandbox that the page names.
@@ -114,7 +121,7 @@ watch '\n\n\033[Dq' server-close
 like "so does the left arrow" '\(page 2 of 3, again\)' "$out"
 watch 'bbb\nq' server-close
 is "back from the first page stays there" 2 "$(grep -c '^# server-close' "$tmp/.out")"
-watch '\n\nb\n\nq' server-close
+watch '\n\nb\n\n\nq' server-close
 like "on from an earlier page, nothing runs twice" 'page 2 of 3, again.*step 2.*step 3' "$out"
 watch '\ngq' server-close
 like "g goes to the end of the arm" 'arm 1 of 2   step 1.*arm 1 of 2   the outcome' "$out"
