@@ -81,7 +81,7 @@ experiment system-tool <<'EOF'
 	awk 'no such program {'
 	saw connected
 EOF
-run env RTEST_BIN="$tmp/bin" "$lab" run --jobs 16 --patience 4 --out "$tmp/out" "$tmp/experiments/"*
+run env RTEST_BIN="$tmp/bin" "$lab" run --jobs 16 --patience 4 --format json --out "$tmp/out" "$tmp/experiments/"*
 is 'programs that end badly: exit code, nothing on stderr' 1: "$status:$err"
 judged "$tmp/out" ends-44501 unexpected 'server -j 127.0.0.1 44501: exit code 134, not 0'
 judged "$tmp/out" ends-44502 unexpected 'server -j 127.0.0.1 44502: exit code 3, not 0'

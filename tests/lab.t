@@ -87,10 +87,10 @@ run $lab list bind
 is "a group: exit code" 0 "$status"
 is "a group: no other" bind "$(grep -oE '^[a-z]+ ' "$tmp/.out" | sort -u | tr -d ' ')"
 
-run $lab run --quick two-msl hello
+run $lab run --quick --format json two-msl hello
 is "--quick with a name that it leaves out: says so, in one line" \
 	"0:lab: --quick leaves out two-msl" "$status:$err"
-run $lab run --quick time hello
+run $lab run --quick --format json time hello
 is "--quick with a group: says nothing" "0:" "$status:$err"
 run $lab run --quick two-msl connect-cost
 is "--quick, and nothing is left: says why" \
@@ -98,6 +98,42 @@ is "--quick, and nothing is left: says why" \
 run $lab run ghost-segment
 is "arms of minutes, and no --long: says why" \
 	"1:lab: without --long these are left out: ghost-segment: run with --long:" "$status:$err:$out"
+
+# --- a run that takes its time, and one that is ended ---
+# slow NAME SECONDS: an experiment that lets these pass, and says when it does.
+slow() {
+	cat >"$tmp/$1" <<-END
+		#!/usr/bin/env bash
+		# A test.
+		. "\${0%/*}/../lib/experiment"
+		group   close
+		quote   rtest "So it is."
+		claim   "A test." bound
+		condition first client,server "so it is"
+		arm     first=client
+		control first=server
+		expect() { [ "\$first" = client ] && rule bound "f: so it is" || rule listening "f: it differs"; }
+		steps() {
+			: >"$tmp/$1.begun"
+			pause $2
+			[ "\$first" = client ] && saw bound || saw listening
+		}
+		trial "\$@"
+	END
+}
+slow endless 60
+for signal in TERM HUP; do
+	rm -f "$tmp/endless.begun"
+	$lab run --out "$tmp/ended" "$tmp/endless" </dev/null >"$tmp/.out" 2>"$tmp/.err" &
+	pid=$!
+	until_true 30 [ -e "$tmp/endless.begun" ]
+	kill -$signal $pid
+	wait $pid
+	code=$?
+	is "SIG$signal: exit code" $((128 + $(kill -l $signal))) $code
+	is "SIG$signal: one line says what became of DIR" \
+		"lab: SIG$signal has ended the run: $tmp/ended has no results of it" "$(<"$tmp/.err")"
+done
 
 # --- the grids have every cell ---
 # of_file NAME TEXT: what bash prints of TEXT when it has read the experiment.
@@ -131,6 +167,10 @@ for file in scripts/experiments/*; do
 done
 
 the_rest_is_long
+slow eleven 11
+run $lab run "$tmp/eleven"
+like "progress without a terminal: a line after ten seconds, no more" '^lab: 0 of 2 arms, 1[01] s$' "$err"
+
 # --- bad input ---
 # refused REGEX ARGUMENTS...: usage error: one line, exit 2, nothing on stdout.
 refused() {

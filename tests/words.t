@@ -297,7 +297,7 @@ else
 fi
 
 rm "${ok[@]}"
-run $lab run --jobs 24 --patience 8 --out "$out_dir" "$tmp/experiments/"*
+run $lab run --jobs 24 --patience 8 --format json --out "$out_dir" "$tmp/experiments/"*
 is "the others: exit code, nothing on stderr" 1: "$status:$err"
 judged "$out_dir" other-outcome unexpected ECONNREFUSED
 judged "$out_dir" await-state unexpected 'is in state ESTAB, not TIME-WAIT, after 8 s'
