@@ -98,6 +98,26 @@ for file in docs/lesson.md docs/advice.md; do
 		grep -o '(`[a-z-]*`\(, `[a-z-]*`\)*)' "$file" | grep -o '[a-z][a-z-]*' | sort -u)
 done
 
+# lesson.md: each segment of its ladders is drawn by the experiment; the plan's sums.
+# drawn: the ladders' lines, numbers and the length of arrows aside.
+drawn() { sed -nE '/[|].*[|]/{s/[0-9]+/N/g; s/-+/-/g; s/ +/ /g; s/ $//; s/->/>/; s/->[|]/>|/; p}' "$@" | sort -u; }
+for name in four-way-close old-duplicate; do
+	run scripts/lab run -v "$name"
+	drawn "$tmp/.out" "$tmp/.err" >"$tmp/drawn"
+	is "lesson.md: every segment of its ladder is one of $name" '' "$(
+		blocks text docs/lesson.md | awk -v two="$([ $name = old-duplicate ] && echo 1)" '
+			/^   0\.000000/ { n++ } (n == 2) == (two != "")' | drawn | grep -vxFf "$tmp/drawn")"
+done
+plan=$(sed -n '/^## A plan/,/^## Why/p' docs/lesson.md)
+is 'lesson.md: the plan has all parts, with their names' "$(grep '^## ' docs/lesson.md | sed 's/^## //; 1d')" \
+	"$(sed -nE 's/^[|] ([A-Z][^|]*) [|] [0-9].*/\1/p' <<<"$plan")"
+is 'lesson.md: the minutes of the plan' "$(awk -F '|' '{ all += $3 } $3 + 0 && n++ < 3 { three += $3 }
+	END { printf "%d minutes in all, %d with the first three parts alone", all, three }' <<<"$plan")" \
+	"$(grep -o '^[0-9]* minutes in all.*alone' <<<"$plan")"
+while read -r name; do
+	ok "lesson.md: the plan: $name" test -f "scripts/experiments/$name"
+done < <(grep -o 'lab demo [a-z -]*' <<<"$plan" | cut -d' ' -f3- | tr ' ' '\n')
+
 # questions.md: each question has an experiment, with its verdict of findings.md, and advice.
 while IFS=$'\t' read -r question answer; do
 	[[ $answer =~ ^\`([a-z0-9-]+)\`,\ (holds|holds\ if|does\ not\ hold)\.\ +[A-Z\`] ]] &&
