@@ -25,6 +25,14 @@ is "bash lab: exit code, nothing on stderr" "0:" "$status:$err"
 run $lab show two-sides
 is "show: exit code" 0 "$status"
 like "show: the verdict" 'verdict: (holds|holds-if|does-not-hold)' "$out"
+like "show: the verdict in words comes first" $'\nmeans: [^\n]*\nverdict: ' "$out"
+like "show: what the names of its conditions mean, and of no others" \
+	$'\nconditions: link=lo: one host; old: the socket that is there already\n' "$out"
+is "show: it explains conditions and values that there are" '' "$(bash -c '. scripts/lib/experiment
+	while read -r name _; do
+		[[ $name != *=* && -n ${condition_values[$name]-} ]] ||
+			[[ ,${condition_values[${name%%=*}]-}, == *,"${name#*=}",* ]] || echo "$name"
+	done <<<"$legend"' 2>&1)"
 like "show: the evidence" 'ss: TIME-WAIT 127.0.0.1:44400 127.0.0.1:44401' "$out"
 
 # --- run: the three formats ---

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: MIT
 # show.awk - experiments for people: the claim, the verdict, every arm.  Arms that agree
 # are folded, unless all=1: the first with its evidence, the others by their names.
-# names: those that are shown, or nothing for all; colour: 1 for the maps' cells.
+# names: those that are shown, or nothing for all; colour: 1 for the maps' cells; legend: of
+# conditions, a line each (lib/experiment).
 # Input: compared.tsv, evidence.tsv, arms.tsv, experiments.tsv; see record.awk, grid.awk.
 
 # print_map(): the one that make_map() made.  Of the rows' conditions the names stand
@@ -44,6 +45,22 @@ function print_map(    i, j, n, m, key, column_key, wide, left, bars, width, tex
 		print text
 	}
 }
+# print_legend(name): of the conditions that its arms have.
+function print_legend(name,    n, i, line, entry, head, text) {
+	n = split(legend, line, "\n")
+	for (i = 1; i <= n; i++) {
+		head = line[i]
+		sub(/ .*/, "", head)
+		if (!((name, head) in in_use)) continue
+		entry = (text == "" ? "conditions: " : "; ") head ":" substr(line[i], length(head) + 1)
+		if (length(text) + length(entry) > 79) {
+			print text ";"
+			text = "    " substr(entry, 3)
+		} else
+			text = text entry
+	}
+	if (text != "") print text
+}
 FILENAME ~ /compared\.tsv$/ {
 	if ($1 == "quote")
 		quotes[$2] = quotes[$2] $3 ($4 == "" ? "" : " (" $4 ")") ": " $5 "\n" ($6 == "" ? "" : "    " $6 "\n")
@@ -58,6 +75,12 @@ FILENAME ~ /evidence\.tsv$/ {
 FILENAME ~ /arms\.tsv$/ {
 	add_to_grid()
 	name = $F["experiment"]
+	n = split($F["conditions"], pair, " ")
+	for (i = 1; i <= n; i++) {
+		in_use[name, pair[i]]
+		sub(/=.*/, "", pair[i])
+		in_use[name, pair[i]]
+	}
 	key = $F["expected"] SUBSEP $F["why"] SUBSEP $F["control"]
 	if (!all && $F["ok"] == "true" && $F["observed"] != "skipped" && (name, key) in first) {
 		also[name, first[name, key]] = also[name, first[name, key]] "   also: " $F["name"] "\n"
@@ -76,11 +99,12 @@ FILENAME ~ /arms\.tsv$/ {
 names != "" && index(" " names " ", " " $E["experiment"] " ") == 0 { next }
 {
 	name = $E["experiment"]
-	printf "%s%s (%s; %s)\n%s\nverdict: %s%s (%s s)\n", (shown++ ? "\n" : ""), name, $E["group"], $E["sources"], \
-		$E["claim"], $E["verdict"], \
-		($E["condition"] == "" ? "" : ": " in_words($E["verdict"], $E["condition"])), $E["seconds"]
+	printf "%s%s (%s; %s)\n%s\n", (shown++ ? "\n" : ""), name, $E["group"], $E["sources"], $E["claim"]
 	if ($E["means"] != "") printf "means: %s\n", sentence($E["means"], $E["doubt"])
+	printf "verdict: %s%s (%s s)\n", $E["verdict"], \
+		($E["condition"] == "" ? "" : ": " in_words($E["verdict"], $E["condition"])), $E["seconds"]
 	printf "%sscope: %sthis kernel's defaults\n", quotes[name], ($E["article"] == "" ? "" : $E["article"] ", ")
+	print_legend(name)
 	n = maps(name, $E["question"])
 	for (i = 1; i <= n; i++) if (make_map(name, $E["question"], i)) print_map()
 	for (i = 1; i <= arms[name]; i++) printf "%s%s", arm[name, i], also[name, i]
