@@ -42,8 +42,8 @@ case " \$* " in
 *' 44506 '*) end=: ;;
 *) exec "$real/server" "\$@" ;;
 esac
-"$real/server" "\$@" <&3 &
 trap 'kill \$! 2>/dev/null' TERM
+"$real/server" "\$@" <&3 &
 wait \$!
 # (The client can have ended first, and the server with it.)
 wait \$!
