@@ -98,6 +98,8 @@ for file in docs/lesson.md docs/advice.md; do
 		grep -o '(`[a-z-]*`\(, `[a-z-]*`\)*)' "$file" | grep -o '[a-z][a-z-]*' | sort -u)
 done
 
+is 'make demo is explained in the README alone' README.md "$(grep -l 'make.* demo' "${docs[@]}")"
+
 # lesson.md: each segment of its ladders is drawn by the experiment; the plan's sums.
 # drawn: the ladders' lines, numbers and the length of arrows aside.
 drawn() { sed -nE '/[|].*[|]/{s/[0-9]+/N/g; s/-+/-/g; s/ +/ /g; s/ $//; s/->/>/; s/->[|]/>|/; p}' "$@" | sort -u; }
