@@ -5,8 +5,8 @@
 #
 #	```sh        each line is run, and succeeds
 #	```console   "$ COMMAND" is run in a shell, its output must have the lines
-#	             that follow, numbers aside; "A$ COMMAND" and "B$ COMMAND"
-#	             are run on two hosts that take the place of two machines
+#	             that follow, numbers aside, and ... for those left out; "A$ COMMAND"
+#	             and "B$ COMMAND" are run on two hosts in the place of two machines
 
 . "${0%/*}/tap.bash"
 
@@ -36,21 +36,24 @@ for file in "${docs[@]}"; do
 		run bash -c "cd '$tmp/tree' && $line"
 		is "$file: $line" 0 "$status"
 	done < <(blocks sh "$file")
-	# console: a command, and the lines that it prints.
-	said='' command=''
+	# console: a command, and the lines that it prints, one after the other.
+	said='' part=''
 	while IFS= read -r line; do
 		if [[ $line == '$ '* ]]; then
 			command=${line#'$ '}
 			run bash -c "cd '$tmp/tree' && $command"
-			said=$(printf '%s\n%s\n' "$out" "$err" | plain)
+			said=$(printf '%s\n%s\n' "$out" "$err" | plain | paste -sd' ' | plain)
 			[ "$status" -le 1 ]
 			verdict $? "$file: $command: exit code $status" || note "$err"
-		elif [ -n "$command" ] && [ -n "$line" ]; then
-			want=$(plain <<<"$line")
-			[[ $said == *"$want"* ]]
-			verdict $? "$file: prints: $line" || note "got: $said"
+		elif [[ $line =~ ^' '*\.\.\.$|^END$ ]]; then
+			[ -n "$part" ] || continue
+			[[ $said == *"$(plain <<<"$part")"* ]]
+			verdict $? "$file: prints: $part" || note "got: $said"
+			part=''
+		elif [ -n "$line" ]; then
+			part+="${part:+ }$line"
 		fi
-	done < <(blocks console "$file" | grep -v '^[AB][$#] ' | awk '/^\$ /,0')
+	done < <(blocks console "$file" | grep -v '^[AB][$#] ' | awk '/^\$ / && on { print "END" } /^\$ / { on = 1 } on; END { if (on) print "END" }')
 done
 
 # two-machines.md, on two hosts.  A server of B's runs until the next one.
