@@ -143,12 +143,17 @@ unlike 'find: a question by its number, and words' 'the question' "$out"
 run scripts/lab find qwerty tcp_no_such_thing
 is 'find: nothing has these words' '1:lab: nothing has these words: qwerty tcp_no_such_thing; try fewer, as in: address in use' "$status:$err"
 run scripts/lab find 'OSError: [Errno 98] Address already in use'
-like 'find: a message as it is pasted' '^0:"Address already in use" when a server starts again' "$status:$out"
+like 'find: a message as it is pasted' '^0:"Address already in use" \(EADDRINUSE\) when a server starts again' "$status:$out"
 is 'find: says that it is not all' '1' "$(grep -c '^lab: nothing has all of these words: OSError.*most of them' "$tmp/.err")"
 run scripts/lab find address ALREADY again
-like 'find: a question' $'^"Address already in use" when a server starts again\n    listen-restart, holds if\\. +Set SO_REUSEADDR' "$out"
+like 'find: a question' $'^"Address already in use" \\(EADDRINUSE\\) when a server starts again\n    listen-restart, holds if\\. +Set SO_REUSEADDR' "$out"
 run scripts/lab find tw_recycle
 like 'find: an experiment' $'\ntw-recycle-gone\n    tcp_tw_recycle is gone since Linux 4.12\\.' "$out"
+run scripts/lab find EADDRINUSE
+like "find: an errno's name finds the message" '^"Address already in use" \(EADDRINUSE\) when' "$out"
+is "questions.md: no message without its errno's name" '' "$(
+	grep -E '^###.*("Address already in use"|"Cannot assign requested address"|[^A-Z]EADDR)' docs/questions.md |
+		grep -vE '"(Address already in use" \(EADDRINUSE\)|Cannot assign requested address" \(EADDRNOTAVAIL\))')"
 run scripts/lab find
 is 'find without words' 2 "$status"
 
