@@ -22,7 +22,7 @@ struct pending {
 static struct thread *threads[BUCKETS];
 static struct pending pendings[PENDINGS];
 static uint64_t seen[SEEN]; /* hashes of what was explained */
-static size_t n_seen;
+size_t n_seen;
 size_t repeats;
 long long calls;
 const char *why;
@@ -203,17 +203,19 @@ void leave(struct thread *t, long value)
 		close(copy);
 }
 
-/* look_at - warn of a 32-bit program, after exec: its calls are not watched */
-void look_at(pid_t pid)
+/* look_at - after exec: false of a 32-bit program: its calls are not watched */
+bool look_at(pid_t pid)
 {
 	char path[40], magic[5] = "", name[32] = "?";
+	bool watched;
 	int fd;
 
 	snprintf(path, sizeof(path), "/proc/%d/exe", (int)pid);
 	fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
-		return;
-	if (read(fd, magic, 5) == 5 && magic[4] == 1 && sizeof(long) == 8) {
+		return true;
+	watched = read(fd, magic, 5) != 5 || magic[4] != 1 || sizeof(long) != 8;
+	if (!watched) {
 		FILE *f;
 
 		snprintf(path, sizeof(path), "/proc/%d/comm", (int)pid);
@@ -228,4 +230,5 @@ void look_at(pid_t pid)
 			name, (int)pid, (int)pid);
 	}
 	close(fd);
+	return watched;
 }

@@ -18,6 +18,7 @@ struct thread {
 	bool tcp;
 };
 
+extern size_t n_seen;	/* calls that were explained */
 extern size_t repeats;	/* calls that failed as one that was explained */
 extern long long calls; /* that were stopped */
 extern const char *why; /* the program that explains */
@@ -27,6 +28,6 @@ struct thread *thread_of(pid_t tid, bool make);
 void forget(pid_t tid);
 void enter(struct thread *t, const struct __ptrace_syscall_info *info);
 void leave(struct thread *t, long value);
-void look_at(pid_t pid);
+bool look_at(pid_t pid);
 
 #endif

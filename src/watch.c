@@ -81,6 +81,8 @@ static void start(char **command, int go)
 	_exit(errno == ENOENT ? 127 : 126);
 }
 
+static bool ran, unwatched; /* COMMAND; a program whose calls are not seen */
+
 /* stopped - a thread stands still: look why, and let it go on */
 static void stopped(pid_t tid, int status)
 {
@@ -112,7 +114,8 @@ static void stopped(pid_t tid, int status)
 		if (!ptrace(PTRACE_GETEVENTMSG, tid, 0, &former) &&
 		    (pid_t)former != tid)
 			forget((pid_t)former);
-		look_at(tid);
+		ran = true;
+		unwatched |= !look_at(tid);
 	} else if (!event) {
 		pass = signal;
 	}
@@ -123,6 +126,11 @@ static void stopped(pid_t tid, int status)
 /* say_rest - the calls that were not explained, and the price of watching */
 static void say_rest(const char *name, int64_t ns)
 {
+	if (ran && !unwatched && !n_seen && !brief)
+		fprintf(stderr,
+			"why: %s: no bind(), connect() or listen() of a TCP "
+			"socket failed\n",
+			name);
 	if (repeats)
 		fprintf(stderr, "why: %zu more calls failed as those did\n",
 			repeats);

@@ -84,7 +84,7 @@ lines 1
 says 'the command has not run' 'exit 1'
 
 act 'a command that is traced already' <<'END'
-"$why" -- "$why" -- echo not this
+"$why" -q -- "$why" -- echo not this
 echo "exit $?"
 END
 tells 'which, and what to do' '^why: ptrace: .*\(it is traced already, by strace, a debugger or another why: leave one out\)'
@@ -139,7 +139,7 @@ else
 		until [ -e "$tmp/ready" ]; do sleep 0.02; done
 		printf '\003'
 		until [ -e "$tmp/over" ]; do sleep 0.02; done
-	} | { script -qec 'stty -echo; exec "$why" -- bash "$tmp/waits"' /dev/null; echo "exit $?"; echo >"$tmp/over"; }
+	} | { script -qec 'stty -echo; exec "$why" -q -- bash "$tmp/waits"' /dev/null; echo "exit $?"; echo >"$tmp/over"; }
 	END
 	out=${out//$'\r'/}
 	# Without echo: isig() of n_tty signals first and echoes ^C later, which may come
@@ -150,7 +150,7 @@ fi
 
 act 'ten thousand calls' <<'END'
 SECONDS=0
-"$why" -- ./client --bulk -n 5000 127.0.0.1 8888 >"$tmp/bulk"
+"$why" -q -- ./client --bulk -n 5000 127.0.0.1 8888 >"$tmp/bulk"
 echo "exit $?"
 echo "$SECONDS" >"$tmp/took"
 END

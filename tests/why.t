@@ -45,6 +45,7 @@ refused '-p wants a process id' -p x
 refused '-p PID is asked alone: the local port is -b PORT' -p 1 bind 80
 refused '-p PID takes -q and --old alone, not -A' -p 1 -A
 refused 'ports takes -q and -j, not -A' ports -A
+refused "it is connect, bind or ports, not 'conect': did you mean connect\?" conect 127.0.0.1:80
 refused "it is connect, bind or ports, not 'sh'; to run a program: why -- sh" sh true
 refused '-- COMMAND takes -q, not --old' -q --old port=bound -- true
 refused '-- COMMAND takes -q, not --old' --old=port=bound -- true
