@@ -112,6 +112,8 @@ up LISTEN 8088
 echo "the pipe has ended, the server has not"
 kill "$(cat "$tmp/pid")"
 END
+tells 'no call has failed' 'why: sh: no bind\(\), connect\(\) or listen\(\) of a TCP socket failed'
+is "$name: one that was not run has made no call" '' "$(grep '^why: ./no-such-program: no ' <<<"$err")"
 is "$name" 'hello
 exit 7
 exit 143
@@ -140,6 +142,21 @@ in_sandbox 'what is alike is said once' <<'END'
 END
 says 'once' '^1'
 says 'and counted' 'why: 2 more calls failed as those did'
+
+in_sandbox 'ways out for a program that runs' tcp_timestamps=0 <<'END'
+./server -c -d 127.0.0.1 8081 </dev/null >/dev/null & up LISTEN 8081
+./client -d 127.0.0.1 8081 </dev/null
+wait $!
+"$why" -- ./server 127.0.0.1 8081 </dev/null
+./rtest -q 44400 c >/dev/null 2>&1
+"$why" -- ./client -A -b 44401 127.0.0.1 44400
+"$why" -q -- true
+END
+tells 'a socket option' 'Set SO_REUSEADDR before bind\(\)'
+tells 'the call that failed' 'call bind\(\) to 0.0.0.0:44401 succeeds; connect\(\) to 127.0.0.1:44400 from'
+tells 'no port of its own' 'Leave the local port to the kernel \(no bind\(\)\)'
+is "$name: no options of why's" '' "$(grep -E '[( ]--?(A|T|b|try|old|no-port)\>' <<<"$err")"
+is "$name: with -q nothing of calls that have not failed" '' "$(grep '^why: true' <<<"$err")"
 
 in_sandbox 'the first line only' <<'END'
 "$why" -q -- ./client 127.0.0.1 9
