@@ -189,6 +189,28 @@ experiment no-ss <<'EOF'
 	observe client "$there" 44400
 EOF
 
+# The errno is the right one, and another call's.
+whole wrong-call <<'EOF'
+claim "a claim" EADDRINUSE
+arm old=TIME-WAIT
+control old=none
+expect() { rule EADDRINUSE "f: a rule" listen; [ "$old" != none ] || rule connected "f: a rule"; }
+steps() {
+	[ "$old" != none ] || { saw connected; return; }
+	start server "$there" 44400
+	observe server "$there" 44400
+}
+EOF
+
+# The sysctl is as the condition says, but not when it counts.
+experiment stamped-anyway <<'EOF'
+	set_sysctl tcp_timestamps 0
+	start server "$there" 44400
+	start client -H -b 44401 "$there" 44400
+	set_sysctl tcp_timestamps 1
+	saw connected
+EOF
+
 experiment no-outcome <<'EOF'
 	:
 EOF
@@ -328,6 +350,8 @@ judged "$out_dir" host-dies unexpected 'host (here|there) has died'
 judged "$out_dir" too-slow skipped 'too slow, 20 times: took [0-9]+ ms, may take 10'
 judged "$out_dir" misspelt unexpected "the arm's process died.*no_such_variable: unbound variable"
 judged "$out_dir" no-ss unexpected 'ss on host here: exit code 127'
+judged "$out_dir" wrong-call unexpected 'bind\(\): EADDRINUSE; by the rule listen\(\) fails'
+judged "$out_dir" stamped-anyway unexpected 'the condition tcp_timestamps=1 is not in effect'
 judged "$out_dir" no-outcome unexpected failed
 judged "$out_dir" bad-control unexpected connected
 judged "$out_dir" skipped-control skipped 'for no good'
