@@ -30,6 +30,8 @@ for name in two-sides listen-restart; do
 	like "$name: the ladder of the arm that decides comes first" '^[^≠]*<span class="badge does-not-hold">≠ ' \
 		"$(sed -n "/<section class=trial id=\"$name\"/,/<\/section>/p" "$page" | grep -m 1 -o '<figcaption>.*')"
 done
+ok 'a call that failed stands at its end of the ladder' grep -q '<text class="note [lf]"[^>]*>bind(): EADDRINUSE<' "$page"
+ok 'and in the ladder as text' grep -q '[*|] *bind(): EADDRINUSE' "$page"
 is 'no ladder is empty' 0 "$(grep -c 'No ladder' "$page")"
 ok 'the evidence is there' grep -qF 'ss: TIME-WAIT 127.0.0.1:44400 127.0.0.1:44401' "$page"
 ok 'the sysctls are there' grep -q '<code>tcp_tw_reuse</code><td><code>[0-9]' "$page"
