@@ -129,7 +129,7 @@ static void say_rest(const char *name, int64_t ns)
 	if (ran && !unwatched && !n_seen && !brief)
 		fprintf(stderr,
 			"why: %s: no bind(), connect() or listen() of a TCP "
-			"socket failed\n",
+			"socket failed at once\n",
 			name);
 	if (repeats)
 		fprintf(stderr, "why: %zu more calls failed as those did\n",

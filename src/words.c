@@ -25,13 +25,21 @@ static int option(int fd, int level, int name)
 	return getsockopt(fd, level, name, &on, &len) ? 0 : on;
 }
 
-/* is_tcp - whether it is a TCP socket of IPv4 or IPv6 */
+#ifndef IPPROTO_MPTCP
+#define IPPROTO_MPTCP 262
+#endif
+
+/*
+ * is_tcp - whether it is a TCP socket of IPv4 or IPv6, or one of MPTCP, whose
+ * first subflow is one
+ */
 bool is_tcp(int fd)
 {
 	int family = option(fd, SOL_SOCKET, SO_DOMAIN);
+	int protocol = option(fd, SOL_SOCKET, SO_PROTOCOL);
 
 	return (family == AF_INET || family == AF_INET6) &&
-	       option(fd, SOL_SOCKET, SO_PROTOCOL) == IPPROTO_TCP;
+	       (protocol == IPPROTO_TCP || protocol == IPPROTO_MPTCP);
 }
 
 /* describe - the options of a socket, as words, at most WORDS_SIZE bytes */

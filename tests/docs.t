@@ -145,6 +145,10 @@ is 'find: nothing has these words' '1:lab: nothing has these words: qwerty tcp_n
 run scripts/lab find 'OSError: [Errno 98] Address already in use'
 like 'find: a message as it is pasted' '^0:"Address already in use" \(EADDRINUSE\) when a server starts again' "$status:$out"
 is 'find: says that it is not all' '1' "$(grep -c '^lab: nothing has all of these words: OSError.*most of them' "$tmp/.err")"
+run scripts/lab find '2024-01-02 12:33:11 ERROR 20240102 bind() to 0.0.0.0:80 failed (98: Address already in use)'
+like 'find: a message with the day and the time' '^"Address already in use"' "$out"
+run scripts/lab find 1803566
+like 'find: the number of a question' '^many-time-waits' "$out"
 run scripts/lab find address ALREADY again
 like 'find: a question' $'^"Address already in use" \\(EADDRINUSE\\) when a server starts again\n    listen-restart, holds if\\. +Set SO_REUSEADDR' "$out"
 run scripts/lab find tw_recycle

@@ -102,7 +102,7 @@ QEMU=silent refused 1 'the guest died: .*serial console' run --out "$tmp/out" -k
 QEMU=refuses refused 1 'qemu: cannot set up guest memory' run --out "$tmp/out" -k "$k"
 QEMU="cut" refused 1 'the guest died' run --out "$tmp/out" -k "$k"
 QEMU=hangs refused 1 'not done in 2 s' run --out "$tmp/out" --limit 2 -k "$k"
-ok 'the guest that hung has ended' test ! -e "/proc/$(<"$tmp/pid")"
+ok 'the guest that hung has ended' until_true 20 test ! -e "/proc/$(<"$tmp/pid")"
 is 'no run is kept of these' '' "$(ls -A "$tmp/out")"
 
 # --- a run ---

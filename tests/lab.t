@@ -95,10 +95,10 @@ run $lab list bind
 is "a group: exit code" 0 "$status"
 is "a group: no other" bind "$(grep -oE '^[a-z]+ ' "$tmp/.out" | sort -u | tr -d ' ')"
 
-run $lab run --quick --format json two-msl hello
+run $lab run --quick two-msl hello
 is "--quick with a name that it leaves out: says so, in one line" \
 	"0:lab: --quick leaves out two-msl" "$status:$err"
-run $lab run --quick --format json time hello
+run $lab run --quick time hello
 is "--quick with a group: says nothing" "0:" "$status:$err"
 run $lab run --quick two-msl connect-cost
 is "--quick, and nothing is left: says why" \
@@ -175,10 +175,6 @@ for file in scripts/experiments/*; do
 done
 
 the_rest_is_long
-slow eleven 11
-run $lab run "$tmp/eleven"
-like "progress without a terminal: a line after ten seconds, no more" '^lab: 0 of 2 arms, 1[01] s$' "$err"
-
 # --- bad input ---
 # refused REGEX ARGUMENTS...: usage error: one line, exit 2, nothing on stdout.
 refused() {

@@ -70,6 +70,8 @@ changed 'an expectation that is not there' "$grid" 'the model has no expectation
 changed 'group of two words' "$(line ^group)" "group takes one word, not 'close bind'" 's/^group.*/group close bind/'
 changed 'claim without an outcome' "$claim" 'claim wants a sentence, and the outcome' 's/^claim.*/claim "a claim"/'
 changed 'claim with a misspelt errno' "$claim" 'no rule gives the outcome EADDRINSUE' 's/^claim.*/claim "a claim" EADDRINSUE/'
+changed 'claim and its sentence with a misspelt errno' "$claim" 'no rule gives the outcome EADDRINSUE' \
+	's/^claim.*/claim "a claim" EADDRINSUE; means "It is so." "EADDRINSUE: colour=red"/'
 changed 'waits without a number' "$control" 'waits wants seconds' 's/^control/waits long &/'
 changed 'ports without numbers' "$control" 'ports wants two numbers' 's/^control/ports a b; &/'
 changed 'two arms of the same conditions' "$((grid + 1))" 'an arm with these conditions is there already: old=TIME-WAIT tcp_timestamps=1 colour=red' '/^grid/a arm old=TIME-WAIT tcp_timestamps=1 colour=red'

@@ -112,7 +112,7 @@ up LISTEN 8088
 echo "the pipe has ended, the server has not"
 kill "$(cat "$tmp/pid")"
 END
-tells 'no call has failed' 'why: sh: no bind\(\), connect\(\) or listen\(\) of a TCP socket failed'
+tells 'no call has failed' 'why: sh: no bind\(\), connect\(\) or listen\(\) of a TCP socket failed at once'
 is "$name: one that was not run has made no call" '' "$(grep '^why: ./no-such-program: no ' <<<"$err")"
 is "$name" 'hello
 exit 7

@@ -149,6 +149,12 @@ experiment no-word <<'EOF'
 	hold_bakc here 2>/dev/null || :
 	nap 60
 EOF
+# What is wrong in a process of the steps' own is not lost.
+experiment no-state-inside <<'EOF'
+	local n=$(count_rows here TIMEWAIT; echo "$reply")
+	saw connected
+EOF
+
 experiment no-word-inside <<'EOF'
 	inside() { local said=$(wach here | cat); }
 	start server "$there" 44400
@@ -345,6 +351,7 @@ judged "$out_dir" no-link unexpected 'here has no neighbour to mislead'
 judged "$out_dir" no-host unexpected "there is no host 'nowhere'"
 judged "$out_dir" no-word unexpected "/no-word:$(line_of no-word hold_bakc): there is no word 'hold_bakc'.*so far"
 judged "$out_dir" no-word-inside unexpected "/no-word-inside:$(line_of no-word-inside wach): there is no word 'wach'"
+judged "$out_dir" no-state-inside unexpected "/no-state-inside:$(line_of no-state-inside TIMEWAIT): there is no state 'TIMEWAIT'"
 judged "$out_dir" dies unexpected "the arm's process died, with exit code 137"
 judged "$out_dir" host-dies unexpected 'host (here|there) has died'
 judged "$out_dir" too-slow skipped 'too slow, 20 times: took [0-9]+ ms, may take 10'
