@@ -114,7 +114,7 @@ sed -e 's/"f: a rule" connect/"a rule"/' -e '/^condition/s/ "agree.*//' "$right"
 run $lab list --check "$wrong"
 is 'list --check: exit code' 2 "$status"
 run $lab list --check "$right"
-is 'list --check of the right one' '0:1 experiments: nothing wrong:' "$status:$out:$err"
+is 'list --check of the right one' '0:1 experiment: nothing wrong:' "$status:$out:$err"
 
 # --- what is not there ---
 for word in group claim quote; do
