@@ -177,6 +177,11 @@ experiment too-slow <<'EOF'
 	saw connected
 EOF
 
+# What a step ends with is no word of the lab's: 75 is void's.
+experiment exits-75 <<'EOF'
+	exit 75
+EOF
+
 experiment once-too-slow <<'EOF'
 	start server "$there" 44400
 	((arm_try >= 3)) || { pause 0.2; nap 0.2; void "time $arm_try"; }
@@ -355,6 +360,7 @@ judged "$out_dir" no-state-inside unexpected "/no-state-inside:$(line_of no-stat
 judged "$out_dir" dies unexpected "the arm's process died, with exit code 137"
 judged "$out_dir" host-dies unexpected 'host (here|there) has died'
 judged "$out_dir" too-slow skipped 'too slow, 20 times: took [0-9]+ ms, may take 10'
+judged "$out_dir" exits-75 unexpected "the arm's process died, with exit code 75"
 judged "$out_dir" misspelt unexpected "the arm's process died.*no_such_variable: unbound variable"
 judged "$out_dir" no-ss unexpected 'ss on host here: exit code 127'
 judged "$out_dir" wrong-call unexpected 'bind\(\): EADDRINUSE; by the rule listen\(\) fails'
