@@ -86,9 +86,10 @@ function speaks(i,    q, a, c, k, all) {
 	return 0
 }
 
-function look(    i, j, n, least, which, promises, class, compared) {
+function look(    i, j, n, least, which, promises, asked, class, compared) {
 	for (i = 0; i < n_arms; i++) {
-		class[i] = asks(i) "promised=" promised[i]
+		asked[i] = asks(i)
+		class[i] = asked[i] "promised=" promised[i]
 		if (!is_control[i] && promised[i] != "") {
 			print "class", experiment, arm[i], class[i]
 			if (!(class[i] in compared)) compared[class[i]] = 0
@@ -100,7 +101,7 @@ function look(    i, j, n, least, which, promises, class, compared) {
 		least = 99
 		which = promises = ""
 		for (i = 0; i < n_arms; i++) {
-			if (i == j || is_control[i] || promised[i] == "" || asks(i) != asks(j)) continue
+			if (i == j || is_control[i] || promised[i] == "" || asked[i] != asked[j]) continue
 			if (!is_control[j] && promised[i] == promised[j]) continue
 			n = differing(i, j)
 			if (n < least) { least = n; which = names }
