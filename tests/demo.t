@@ -39,6 +39,7 @@ like "the ladder, as far as it has grown" '\|---- S seq [0-9]+ -+>\|' "$out"
 like "the outcome is compared with the rule" 'As expected: tcp_twsk_unique: no timestamp was recorded' "$out"
 like "the verdict: outcomes with their reasons" '# server-close: the verdict.*4 x connected: tcp_timewait_state_process' "$out"
 like "where to read on" 'Evidence: scripts/lab show NAME' "$out"
+is "each arm shows what crossed its wire" 6 "$(awk '/^# .* arm [12] of 2 / { arm = $2 $4 } /S seq [0-9]/ { seen[arm] = 1 } END { for (arm in seen) n++; print n }' "$tmp/.out")"
 unlike "no escape codes where there is no terminal" $'\033' "$story"
 is "no line has more than 79 columns" '' "$(LC_ALL=C awk '!/[^ -~]/ && length($0) > 79 && !/ip -n here neigh replace|whole experiment/' "$tmp/.out")"
 is "no page has more than 23 lines" '' "$(awk '

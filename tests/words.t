@@ -222,6 +222,30 @@ experiment stamped-anyway <<'EOF'
 	saw connected
 EOF
 
+# A word that ends the arm, in a process that is not the arm's.
+experiment void-inside <<'EOF'
+	evidence "$(void "too slow")"
+	saw connected
+EOF
+
+experiment odd-sysctl <<'EOF'
+	set_sysctl tcp_timestamps 0 tcp_sack
+EOF
+
+# The error that the program is to tell, declared before it tells another one.
+experiment other-error <<'EOF'
+	spawn client client "$there" 44999
+	fails client EPIPE
+	next_event client error
+	stop client
+	saw connected
+EOF
+
+experiment no-wire <<'EOF'
+	capture_options=(--no-such-option)
+	capture
+EOF
+
 experiment no-outcome <<'EOF'
 	:
 EOF
@@ -366,6 +390,12 @@ judged "$out_dir" no-ss unexpected 'ss on host here: exit code 127'
 judged "$out_dir" wrong-call unexpected 'bind\(\): EADDRINUSE; by the rule listen\(\) fails'
 judged "$out_dir" stamped-anyway unexpected 'the condition tcp_timestamps=1 is not in effect'
 judged "$out_dir" no-outcome unexpected failed
+judged "$out_dir" void-inside unexpected "void in a process of the arm's own does not end the arm"
+judged "$out_dir" odd-sysctl unexpected "/odd-sysctl:$(line_of odd-sysctl tcp_sack): a sysctl without a value"
+judged "$out_dir" other-error unexpected 'client .* ended without the error EPIPE'
+judged "$out_dir" no-wire unexpected "wire does not start: wire: .*no-such-option"
+is "the evidence of an arm that died is its own" 'dies exits-75 misspelt' \
+	"$(awk -F '\t' '/failed: the arm.s process died/ { print $1 }' "$out_dir/evidence.tsv" | sort -u | xargs)"
 judged "$out_dir" bad-control unexpected connected
 judged "$out_dir" skipped-control skipped 'for no good'
 is "skipped-control: what is missing" 'no control: for no good' "$(field_of "$out_dir" skipped-control condition)"

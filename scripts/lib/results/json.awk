@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-# json.awk - the lines of design.md, one for each experiment.
+# json.awk - JSON, a line for each experiment.
 # Input: compared.tsv, evidence.tsv, arms.tsv, experiments.tsv; see record.awk.
 # Variables: kernel; defaults, its sysctls as NAME=VALUE ...
 
