@@ -45,6 +45,17 @@ like 'md: a bar is no border' 'g: \\\| and <' "$out"
 run $lab compare --format html "$tmp/old" "$tmp/new"
 like 'html: the matrix, and the difference' '<td>holds</td>.*<h2 id="two">.*g: \| and &lt;.*</html>' "$out"
 
+sed 's/"condition":""/"condition":"a=<1>"/; s/"gone"/"<gone>"/' "$tmp/old" >"$tmp/conditional"
+run $lab compare --format html "$tmp/old" "$tmp/conditional"
+like 'html: conditions that differ are told, without a link to nowhere' '<td><b>one</b></td><td>holds</td><td>holds [(]a=&lt;1&gt;[)]' "$out"
+unlike 'html: names are escaped, nothing is linked that is not there' '<gone>|href="#one"' "$out"
+mkdir "$tmp/a=b"
+cp "$tmp/dir"/* "$tmp/a=b/"
+run bash -c "cd '$tmp' && timeout 20 '$PWD/$lab' compare a=b old </dev/null"
+is 'a folder whose name looks like an assignment' 1 "$status"
+run $lab compare "$tmp/old" --help
+like '--help anywhere' 'usage: lab list' "$out"
+
 # refused REGEX ARGUMENT...: exit 2, one line on stderr, nothing else.
 refused() {
 	run $lab compare "${@:2}"
@@ -61,6 +72,12 @@ refused 'two runs or more' "$tmp/old"
 refused 'no such file' "$tmp/old" "$tmp/none"
 refused 'no run of the lab' "$tmp/empty" "$tmp/old"
 refused 'no results' "$tmp/old" "$tmp/nothing"
+printf '\n\n' >"$tmp/blank"
+refused 'no results' "$tmp/old" "$tmp/blank"
+kernel=1 line else holds RST f >"$tmp/else"
+refused 'no experiment in common' "$tmp/old" "$tmp/else"
+mkfifo "$tmp/fifo"
+refused 'not a file' "$tmp/old" "$tmp/fifo"
 refused "line 1 is none of" "$tmp/old" "$tmp/json"
 refused "line 1 is none of" "$tmp/old" "$tmp/cut"
 refused "line 1 is none of" "$tmp/old" rtest.c

@@ -38,6 +38,28 @@ refused 2 '--limit wants a whole number' run --limit 0
 refused 2 "--cpus wants a whole number, not 'x'" run --cpus=x
 refused 1 'no kernel is here' list
 
+# --- an archive that does not answer ---
+if (. /etc/os-release && [[ $ID == debian || $ID == ubuntu ]] && [ -n "${VERSION_CODENAME-}" ]); then
+	cat >"$tmp/bin/apt-get" <<-'END'
+		#!/bin/bash
+		. /etc/os-release
+		case "$*" in
+		indextargets*) echo "$VERSION_CODENAME http://archive/"; exit ;;
+		esac
+		echo 'W: Failed to fetch http://archive/dists: no route'
+	END
+	printf '#!/bin/sh\n' >"$tmp/bin/apt-cache"
+	chmod +x "$tmp/bin/apt-get" "$tmp/bin/apt-cache"
+	for again in 1 2; do
+		PATH=$tmp/bin:$PATH run $kernels get 6.99
+		is "get without a network, $again: one line" "1|kernels: reading the archive's lists
+kernels: the archive cannot be read: W: Failed to fetch http://archive/dists: no route" "$status|$err"
+	done
+	rm "$tmp/bin/apt-get" "$tmp/bin/apt-cache"
+else
+	skip 'get without a network' 'neither Debian nor Ubuntu'
+fi
+
 # --- what is booted, and by what ---
 cat >"$tmp/bin/qemu-system-x86_64" <<'END'
 #!/bin/bash
@@ -50,7 +72,10 @@ case "$*" in
 *'-accel tcg'*) echo emulated >>"$QEMU_PID.how" ;;
 esac
 case $QEMU in
-dies) echo 'Kernel panic - not syncing: No working init found.' >>"${lines[0]}" ;;
+dies)
+	printf '%s\r\n' 'init: 101-tun.ko cannot be loaded' 'BUG: unable to handle page fault' 'RIP: 0010:some_function+0x1' \
+		'Kernel panic - not syncing: Fatal exception in interrupt' >>"${lines[0]}"
+	;;
 refuses) echo 'qemu-system-x86_64: cannot set up guest memory: Cannot allocate memory' >&2; exit 1 ;;
 silent) ;;
 hangs) exec sleep 600 ;;
@@ -60,7 +85,9 @@ cut | ends)
 	echo "${CODE-0}" >"$kept/code"
 	echo the table >"$kept/stdout"
 	echo '{}' >"$kept/run/results.json"
-	printf 'results.json\tthe same as JSON\n' >"$kept/run/INDEX"
+	echo >"$kept/run/arms.tsv"
+	printf 'arms.tsv\ta line for each arm: its fields\nresults.json\tthe same as JSON\n' >"$kept/run/INDEX"
+	[ -z "${NO_INDEX-}" ] || rm "$kept/run/INDEX"
 	tar -czf "$kept.tgz" -C "$kept" .
 	if [ "$QEMU" = cut ]; then head -c 100 "$kept.tgz"; else cat "$kept.tgz"; fi >>"${lines[2]}"
 	printf '\r\033[K0:01  1 of 2 arms  x\r\033[Klab: a word\n' >>"${lines[1]}"
@@ -76,7 +103,10 @@ printf '#!/bin/sh\n' >"$tmp/bin/ldd"
 chmod +x "$tmp/bin/cpio" "$tmp/bin/ldd"
 PATH=$tmp/bin:$PATH
 export QEMU=ends QEMU_PID=$tmp/pid
-refused 2 "has an option '--fast'" run --fast
+refused 2 "unknown option '--fast'" run --fast
+refused 2 "--jobs wants a number" run --jobs x
+refused 2 "--format is term, tap or json" run --format xml hello
+refused 2 '--quick and --long: one of the two' run --quick --long
 refused 2 "'closed' is neither an experiment nor a group" run closed
 refused 2 'no such file' run "$tmp/none/x"
 k=$tmp/vmlinuz
@@ -97,10 +127,22 @@ truncate -s 900 "$k"
 refused 1 'end of the kernel is missing' run --out "$tmp/out" -k "$k"
 kernel "$k"
 refused 1 'cannot keep runs there' run --out "$k/x" -k "$k"
-QEMU=dies refused 1 '6.99.0-test: the guest died: no verdict from this run; its last words: Kernel panic' run --out "$tmp/out" -k "$k"
+QEMU=dies refused 1 '6.99.0-test: the guest died: no verdict from this run; its last words: before the lab said a word; BUG: unable to handle page fault; RIP: 0010:some_function[+]0x1; Kernel panic .* [(]its console: .*/6.99.0-test.console[)]' run --out "$tmp/out" -k "$k"
+like 'the console of a guest that died is kept' 'tun.ko cannot be loaded' "$(<"$tmp/out/6.99.0-test.console")"
+rm "$tmp/out/6.99.0-test.console"
 QEMU=silent refused 1 'the guest died: .*serial console' run --out "$tmp/out" -k "$k"
 QEMU=refuses refused 1 'qemu: cannot set up guest memory' run --out "$tmp/out" -k "$k"
 QEMU="cut" refused 1 'the guest died' run --out "$tmp/out" -k "$k"
+CODE='' refused 1 'the guest died' run --out "$tmp/out" -k "$k"
+NO_INDEX=1 run $kernels run --out "$tmp/out" -k "$k"
+is 'no results: no table, nothing kept' "1||$tmp/out/6.99.0-test.console" "$status|$out|$(echo "$tmp/out/"*)"
+rm "$tmp/out/6.99.0-test.console"
+mkdir "$tmp/mine" "$tmp/mine/6.99.0-test"
+printf 'notes\tmy own\n' >"$tmp/mine/6.99.0-test/INDEX"
+refused 1 "INDEX is here and is no run's of the lab" run --out "$tmp/mine" -k "$k"
+rm -r "$tmp/mine/6.99.0-test"
+: >"$tmp/mine/6.99.0-test"
+refused 1 'cannot keep the run there' run --out "$tmp/mine" -k "$k"
 QEMU=hangs refused 1 'not done in 2 s' run --out "$tmp/out" --limit 2 -k "$k"
 ok 'the guest that hung has ended' until_true 20 test ! -e "/proc/$(<"$tmp/pid")"
 is 'no run is kept of these' '' "$(ls -A "$tmp/out")"
@@ -109,7 +151,7 @@ is 'no run is kept of these' '' "$(ls -A "$tmp/out")"
 run $kernels run --out "$tmp/out" -k "$k" --quick hello
 is 'a run: exit code, the table' '0|the table' "$status|$out"
 like "a run: the lab's words, not its progress" $'^lab: a word\nkernels: the run is kept in '"$tmp/out" "$err"
-is 'a run: kept' 'INDEX results.json ' "$(cd "$tmp/out/6.99.0-test" && printf '%s ' *)"
+is 'a run: kept' 'INDEX arms.tsv results.json ' "$(cd "$tmp/out/6.99.0-test" && printf '%s ' *)"
 CODE=1 run $kernels run --out "$tmp/out" -k "$k" hello
 is 'something unexpected: 1' 1 "$status"
 

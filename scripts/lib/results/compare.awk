@@ -69,7 +69,7 @@ function complain(text) {
 	printf "lab: %s\n", text | "cat >&2"
 	close("cat >&2")
 	failed = 2
-	exit
+	exit failed
 }
 
 $0 ~ /^@run\t/ {
@@ -92,13 +92,10 @@ $0 == "" { next }
 	if (!(name in known)) {
 		known[name] = ++experiments
 		name_at[experiments] = name
-		group[name] = json["group"]
 		claim[name] = json["claim"]
 	}
 	verdict[name, runs] = json["verdict"]
 	condition[name, runs] = json["condition"]
-	# Conditions in the order in which they stand.
-	line = $0
 	for (i = 0; ("arms/" i "/expected") in json; i++) {
 		at = "arms/" i "/"
 		key = (json[at "control"] == "true" ? "control: " : "") conditions(at "conditions/")
@@ -108,7 +105,7 @@ $0 == "" { next }
 		}
 		expected[name, key, runs] = json[at "expected"]
 		observed[name, key, runs] = json[at "observed"]
-		ok[name, key, runs] = json[at "ok"]
+		ok[name, key, runs] = json[at "ok"] == "false" ? "false" : "true"
 		why[name, key, runs] = json[at "why"]
 	}
 }
@@ -135,6 +132,15 @@ function verdict_of(name, r) {
 	return words(verdict[name, r]) (condition[name, r] == "" ? "" : " (" condition[name, r] ")")
 }
 function words(s) { gsub(/-/, " ", s); return s }
+
+# conditions_differ(name): some verdicts of it differ in their condition alone.
+function conditions_differ(name,    r, q) {
+	for (r = 2; r <= runs; r++)
+		for (q = 1; q < r; q++)
+			if (((name, r) in verdict) && ((name, q) in verdict) && verdict[name, r] == verdict[name, q] && condition[name, r] != condition[name, q])
+				return 1
+	return 0
+}
 
 # seen(name, key, r): what that arm did in that run.
 function seen(name, key, r) {
@@ -221,8 +227,8 @@ function print_term(    i, r, name, k, n, one, j, wide) {
 # print_lacks(mark): what a run does not have; each line begins with mark.
 function print_lacks(mark,    r) {
 	for (r = 1; r <= runs; r++) {
-		if (lacks[r] != "") wrap("Not in " label[r] ":" lacks[r], mark, mark "  ")
-		if (fewer[r]) print mark fewer[r] " arms are not in " label[r]
+		if (lacks[r] != "") wrap(cell("Not in " label[r] ":" lacks[r]), mark, mark "  ")
+		if (fewer[r]) print cell(mark fewer[r] (fewer[r] == 1 ? " arm is" : " arms are") " not in " label[r])
 	}
 }
 
@@ -260,7 +266,7 @@ function print_json(    i, r, name, k, n, one, j, a) {
 # cell(s): as Markdown or HTML takes it.
 function cell(s) {
 	if (format == "html") { gsub(/&/, "\\&amp;", s); gsub(/</, "\\&lt;", s); gsub(/>/, "\\&gt;", s) }
-	else gsub(/\|/, "\\|", s)
+	else if (format == "md") gsub(/\|/, "\\|", s)
 	return s
 }
 
@@ -292,15 +298,16 @@ function print_page(    i, r, name, k, n, one, j, cells, html) {
 	for (i = 1; i <= experiments; i++) {
 		name = name_at[i]
 		cells[1] = cell(name)
-		if (differs[name]) cells[1] = html ? "<a class=\"d\" href=\"#" name "\">" cells[1] "</a>" : "**" cells[1] "**"
-		for (r = 1; r <= runs; r++) cells[r + 1] = (name, r) in verdict ? words(verdict[name, r]) : "-"
+		if (differs[name]) cells[1] = !html ? "**" cells[1] "**" : kinds[name] ? "<a class=\"d\" href=\"#" cells[1] "\">" cells[1] "</a>" : "<b>" cells[1] "</b>"
+		for (r = 1; r <= runs; r++)
+			cells[r + 1] = !((name, r) in verdict) ? "-" : cell(conditions_differ(name) ? verdict_of(name, r) : words(verdict[name, r]))
 		row(cells, runs + 1, 0)
 	}
 	if (html) print "</table>"
 	for (i = 1; i <= experiments; i++) {
 		name = name_at[i]
 		if (!differs[name] || !kinds[name]) continue
-		print (html ? "<h2 id=\"" name "\">" name "</h2><p>" cell(claim[name]) "</p>" : "\n### " name "\n\n> " cell(claim[name]))
+		print (html ? "<h2 id=\"" cell(name) "\">" cell(name) "</h2><p>" cell(claim[name]) "</p>" : "\n### " cell(name) "\n\n> " cell(claim[name]))
 		for (k = 1; k <= kinds[name]; k++) {
 			n = split(list[name, k], one, "\n")
 			print (html ? "<p><code>" cell(one[1]) "</code>" : "\n`" cell(one[1]) "`") \
@@ -327,6 +334,12 @@ END {
 		if (version[r] != "" && version[1] != "" && version[r] != version[1])
 			print "lab: " run_path[r] " is of rtest " version[r] ", " run_path[1] " of rtest " version[1] ": their rules may differ" | "cat >&2"
 	name_runs()
+	for (i = 1; i <= experiments; i++) {
+		n = 0
+		for (r = 1; r <= runs; r++) n += (name_at[i], r) in verdict
+		if (n > 1) shared = 1
+	}
+	if (!shared) { complain("these runs have no experiment in common"); exit failed }
 	for (i = 1; i <= experiments; i++) different += compare(name_at[i])
 	different += 0
 	if (format == "json") print_json()
