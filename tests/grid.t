@@ -18,8 +18,8 @@ arm() {
 		arm EADDRINUSE connected 0 "old=ESTAB reuse=1 link=$link age=1"
 		arm skipped connected 0 "old=TIME-WAIT reuse=0 link=$link age=1"
 		arm connected connected 0 "old=TIME-WAIT reuse=1 link=$link age=1" false
+		arm ACK '' 0 "old=LAST-ACK reuse=1 link=$link age=2"
 	done
-	arm ACK '' 0 'old=LAST-ACK reuse=1 link=lo age=2'
 	arm EPERM connected 1 'old=none reuse=0 link=lo age=1'
 } >"$kept/arms.tsv"
 # experiment QUESTION: the line of experiments.tsv.

@@ -98,11 +98,14 @@ changed 'a control with two causes' "$control" 'the control old=none tcp_timesta
 changed 'a control with the conditions of an arm' "$control" 'the control colour=red tcp_timestamps=0 old=TIME-WAIT has the conditions of an arm: it controls nothing' 's/^control.*/control colour=red tcp_timestamps=0 old=TIME-WAIT/'
 changed 'a control of arms without a promise' "$control" 'has no arm: none of its question has a promise' 's/^promise.*/promise() { promised=; }/'
 # shellcheck disable=SC2016 # text of an experiment
-changed 'a promise that nothing controls' "$((grid + 1))" 'the arm old=TIME-WAIT tcp_timestamps=0 colour=green link=link (promised: EPERM) has no control' \
-	-e '/^grid/a arm old=TIME-WAIT tcp_timestamps=0 colour=green link=link' -e 's/^promise.*/promise() { [ "$colour" != green ] || promised=EPERM; }/'
+changed 'a promise that nothing controls' "$((grid + 1))" 'the arm old=TIME-WAIT tcp_timestamps=0 colour=green link=link (promised: silence) has no control' \
+	-e '/^grid/a arm old=TIME-WAIT tcp_timestamps=0 colour=green link=link' -e 's/^promise.*/promise() { [ "$colour" != green ] || promised=silence; }/'
 changed 'a question that nothing controls' "$((grid + 2))" 'the arm old=TIME-WAIT tcp_timestamps=0 colour=green (promised: connected) has no control' \
 	-e '/^grid/a arm old=TIME-WAIT tcp_timestamps=0 colour=green' -e '/^article/i question colour'
-changed 'a promise of which no quote speaks' "$grid" 'the arm old=TIME-WAIT tcp_timestamps=0 colour=red has a promise, and no quote speaks of it' 's/^quote SF/& colour=green/'
+changed 'a promise of which no quote speaks' "$grid" 'the arm old=TIME-WAIT tcp_timestamps=0 colour=red has a promise, and no quote speaks of it' 's/^quote SF/& tcp_timestamps=1/'
+changed 'a promise that no rule gives' "$grid" 'no rule gives ECONREFUSED, which is promised for the arm' 's/^promise.*/promise() { promised=ECONREFUSED; }/'
+changed 'a quote of conditions that no arm has' "$(line ^quote)" 'the quote speaks of colour=green, which no arm has' 's/^quote SF/& colour=green/'
+changed 'a claim with a tab' "$claim" 'in one line without tabs' "s/^claim .*/claim \$'a\\\\tb' connected/"
 changed 'a condition that nothing shows' "$(line ^condition)" 'condition wants a name, its values, and what shows that it is in effect' '/^condition/s/ "agree.*//'
 changed 'a quote without words' "$(line ^quote)" 'quote wants a source' 's/^quote.*/quote SF colour=red/'
 changed 'a quote of arms that are not there' "$(line ^quote)" "colour is one of red,green, not 'blue'" 's/^quote.*/quote SF colour=blue "words"/'

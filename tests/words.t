@@ -307,6 +307,32 @@ whole untested-unsaid <<<"$untested
 promise() { [ \"\$look\" != log ] || promised=; }"
 # What the article means is tested, and only the rest is not.
 whole untested-beyond <<<"${untested/grid/article look=rows$'\n'grid}"
+# The arm that the article speaks of cannot be run, and would be as it says.
+whole untested-scope <<'EOF'
+claim "a claim" connected
+condition look rows,log "skip: no log"
+article look=log
+grid old=TIME-WAIT look=log,rows
+control old=none look=rows
+expect() {
+	rule connected "f: a rule"
+	[ "$look" = log ] || rule EADDRINUSE "f: a rule" bind
+	[ "$old" != none ] || rule silence "f: a rule"
+}
+steps() { [ "$look" != log ] || skip "no log"; saw "$expected" "$fails_in"; }
+EOF
+whole left-control <<'EOF'
+claim "a claim" connected
+arm old=TIME-WAIT
+waits 80 control old=none
+expect() { rule connected "f: a rule"; [ "$old" != none ] || rule silence "f: a rule"; }
+steps() { saw "$expected"; }
+EOF
+# What a step has seen may be any text.
+experiment odd-text <<'EOF'
+	evidence $'a\001b'
+	saw $'one\ntwo\tthree'
+EOF
 # A number that the kernel's rule leaves open: the one that was seen is told, and
 # what the article promises is not kept where it is by chance.
 # shellcheck disable=SC2016 # text of an experiment
@@ -329,7 +355,7 @@ line_of() { grep -n -- "$2" "$tmp/experiments/$1" | cut -d: -f1; }
 
 out_dir=$tmp/out
 limit=120
-ok=("$tmp/experiments/"{fine,skipped,young,texts,once-too-slow,open-fine,untested{,-same,-unsaid,-beyond}})
+ok=("$tmp/experiments/"{fine,skipped,young,texts,once-too-slow,open-fine,left-control,untested{,-same,-unsaid,-beyond,-scope}})
 run $lab run --jobs 24 --patience 8 --out "$out_dir" --format json "${ok[@]}"
 is "what is right, and what is skipped: exit code, nothing on stderr" 0: "$status:$err"
 judged "$out_dir" fine holds connected
@@ -343,6 +369,9 @@ is "untested: what was not is named" 'not (look=log, which was not tested here)'
 judged "$out_dir" untested-same holds 'no log'
 judged "$out_dir" untested-unsaid holds 'no log'
 judged "$out_dir" untested-beyond holds 'no log'
+judged "$out_dir" untested-scope skipped 'no log'
+judged "$out_dir" left-control skipped connected
+is "left-control: what is missing" 'no control: it was left out of this run' "$(field_of "$out_dir" left-control condition)"
 judged "$out_dir" open-fine holds-if '4 ports'
 is "open-fine: kept where it is not by chance" pick=connect "$(field_of "$out_dir" open-fine condition)"
 judged "$out_dir" texts holds connected
@@ -390,6 +419,8 @@ judged "$out_dir" no-ss unexpected 'ss on host here: exit code 127'
 judged "$out_dir" wrong-call unexpected 'bind\(\): EADDRINUSE; by the rule listen\(\) fails'
 judged "$out_dir" stamped-anyway unexpected 'the condition tcp_timestamps=1 is not in effect'
 judged "$out_dir" no-outcome unexpected failed
+judged "$out_dir" odd-text unexpected 'a b'
+like "odd-text: in one line" 'one two three' "$(grep ^odd-text "$out_dir/arms.tsv")"
 judged "$out_dir" void-inside unexpected "void in a process of the arm's own does not end the arm"
 judged "$out_dir" odd-sysctl unexpected "/odd-sysctl:$(line_of odd-sysctl tcp_sack): a sysctl without a value"
 judged "$out_dir" other-error unexpected 'client .* ended without the error EPIPE'

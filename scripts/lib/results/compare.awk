@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 # compare.awk - what differs between runs of the lab.
 #
 # Input: for each run a line `@run`, a tab, its path, a tab, rtest's version; then its

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 # controls.awk - which arm is compared with which; and what is wrong with declarations.
 #
 # Input: the lines that lab's declared_in prints.  Output: the same, and for each

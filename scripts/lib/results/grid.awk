@@ -13,7 +13,8 @@ function add_to_grid(    name, n) {
 	name = $F["experiment"]
 	n = ++grid_arms[name]
 	grid_conditions[name, n] = $F["conditions"]
-	grid_text[name, n] = short($F["observed"]) ($F["ok"] == "true" ? "" : " UNEXPECTED")
+	# (Of two numbers that are open, one is there by chance.)
+	grid_text[name, n] = short($F["ok"] == "true" && $F["expected"] ~ /^[0-9]+ or [0-9]+ / ? $F["expected"] : $F["observed"]) ($F["ok"] == "true" ? "" : " UNEXPECTED")
 	grid_kind[name, n] = arm_kind()
 }
 
@@ -107,7 +108,8 @@ function make_map(name, question, which,    a, i, j, n, m, key, keys, some, widt
 		sub(" " key[i] " ", " ", some)
 		if (!agree(name, some)) continue
 		# (One that hangs on the others has not been tried without them.)
-		if (heads(name, keys, map_row) > heads(name, some, map_row)) out = (out == "" ? key[i] : key[i] ", " out)
+		m = heads(name, key[i], map_row)
+		if (m > 1 && heads(name, keys, map_row) == m * heads(name, some, map_row)) out = (out == "" ? key[i] : key[i] ", " out)
 		keys = some
 	}
 	n = split(keys, key, " ")

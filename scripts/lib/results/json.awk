@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: MIT
 # json.awk - JSON, a line for each experiment.
-# Input: compared.tsv, evidence.tsv, arms.tsv, experiments.tsv; see record.awk.
+# Input: compared.tsv, evidence.tsv, probe.tsv (--probe), arms.tsv, experiments.tsv; see
+# record.awk.
 # Variables: kernel; defaults, its sysctls as NAME=VALUE ...
 
 # text(s): as a JSON string.
 function text(s) {
-	gsub(/\\/, "\\\\\\\\", s)
+	gsub(/\\/, "\\\\&", s)
 	gsub(/"/, "\\\"", s)
 	gsub(/\t/, "\\t", s)
 	return "\"" s "\""

@@ -17,7 +17,7 @@ BEGIN {
 # does-not-hold; or unexpected, skipped; or nothing, where it promises nothing.
 function arm_kind() {
 	return $F["ok"] != "true" ? "unexpected" : $F["observed"] == "skipped" ? "skipped" : \
-		$F["control"] == 1 || $F["promised"] == "" ? "" : $F["observed"] == $F["promised"] ? "holds" : "does-not-hold"
+		$F["control"] == 1 || $F["promised"] == "" ? "" : $F["observed"] == $F["promised"] && $F["expected"] == $F["promised"] ? "holds" : "does-not-hold"
 }
 
 # words(verdict): as people read it.

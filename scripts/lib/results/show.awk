@@ -40,7 +40,7 @@ function print_map(    i, j, n, m, key, column_key, wide, left, bars, width, tex
 		text = sprintf("  %-" left "s", text)
 		for (j = 1; j <= map_columns; j++)
 			text = text " " (map_kind[i, j] == "does-not-hold" ? not_equal : " ") \
-				paint(map_kind[i, j], map_cell[i, j]) sprintf("%" width - length(map_cell[i, j]) "s", "")
+				paint(map_kind[i, j] "", map_cell[i, j] "") sprintf("%" width - length(map_cell[i, j]) "s", "")
 		sub(/ +$/, "", text)
 		print text
 	}

@@ -38,7 +38,7 @@ $F["experiment"] != experiment {
 {
 	began[seen] = $F["began"]
 	ended[seen++] = $F["ended"]
-	number = $F["number"]
+	arm_at[seen] = number = $F["number"]
 	observed[number] = $F["observed"]
 	promised[number] = $F["promised"]
 	is_control[number] = $F["control"]
@@ -73,30 +73,34 @@ function begin(name,    field) {
 # promise, one must have a control, or an arm of another promise, that does.  Leaves in
 # `undecided` what does not; in no_control why none of those that a class could be
 # compared with has run.
-function check_controls(    a, n, i, other, told, differs, was_skipped, alike, decides) {
-	for (a in observed) {
+function check_controls(    k, a, c, n, i, other, told, differs, was_skipped, alike, decides) {
+	for (k = 1; k <= seen; k++) {
+		a = arm_at[k]
 		if (is_control[a] == 1 || !((experiment, a) in class)) continue
+		c = class[experiment, a]
 		if (observed[a] == "skipped") {
 			# (The only one of its class, maybe, that could be compared.)
-			if ((experiment, a) in compared) was_skipped[class[experiment, a]] = why_skipped[a]
+			if ((experiment, a) in compared) was_skipped[c] = why_skipped[a]
 			continue
 		}
-		told[class[experiment, a]] = a
+		if (!(c in told)) told[c] = a
 		n = split(compared[experiment, a], other, " ")
 		for (i = 1; i <= n; i++) {
-			if (!(other[i] in observed)) continue
-			if (observed[other[i]] == "skipped") was_skipped[class[experiment, a]] = why_skipped[other[i]]
-			else if (observed[other[i]] != promised[a]) differs[class[experiment, a]] = decides[other[i]] = 1
+			if (!(other[i] in observed)) was_skipped[c] = "it was left out of this run"
+			else if (observed[other[i]] == "skipped") was_skipped[c] = why_skipped[other[i]]
+			else if (observed[other[i]] != promised[a]) differs[c] = decides[other[i]] = 1
 			else if (is_control[other[i]] == 1) alike[other[i]] = a
 		}
 	}
-	for (i in alike)
-		if (!(i in decides))
-			undecided = "the control " name_of_arm[i] " came out as promised for " name_of_arm[alike[i]]
-	for (a in told) {
-		if (a in differs) continue
-		if (a in was_skipped) no_control = was_skipped[a]
-		else undecided = "no control differs from what is promised for " name_of_arm[told[a]]
+	for (k = 1; k <= seen; k++) {
+		a = arm_at[k]
+		if ((a in alike) && !(a in decides))
+			undecided = "the control " name_of_arm[a] " came out as promised for " name_of_arm[alike[a]]
+		if (!((experiment, a) in class)) continue
+		c = class[experiment, a]
+		if (told[c] != a || (c in differs)) continue
+		if (c in was_skipped) no_control = was_skipped[c]
+		else undecided = "no control differs from what is promised for " name_of_arm[a]
 	}
 }
 
@@ -297,7 +301,10 @@ function finish(    a, text, tested_text) {
 			# The text is the same whatever this machine cannot run.
 			text = condition()
 			if (text != tested_text) text = text "; not all of that was tested here"
-		}
+		} else if (judge() == "holds") {
+			verdict = "skipped" # those that the article speaks of
+			text = reason
+		} else if (judge() != verdict) text = "of the arms that ran; others would agree"
 	}
 	printf "%s\t%s\t%s\t%s\t%s\t%d\t%s\t%s\n", declared[experiment], verdict, text, \
 		(verdict == "unexpected" ? "false" : "true"), busy(), seen, means[experiment], doubt()
@@ -305,12 +312,13 @@ function finish(    a, text, tested_text) {
 
 # doubt(): why the sentence of this experiment is not true of these arms, or was not
 # tested whole; "" where each arm that it rests on did as it says.
-function doubt(    i, a, on, ran, untested_basis) {
+function doubt(    i, k, a, on, ran, untested_basis) {
 	for (i = 1; i <= bases[experiment]; i++) {
 		on = rests_on[experiment, i]
 		ran = 0
-		for (a in observed) {
-			if (observed[a] == "skipped" || !includes(name_of_arm[a], on)) continue
+		for (k = 1; k <= seen; k++) {
+			a = arm_at[k]
+			if (observed[a] == "skipped" || !includes((name_of_arm[a] ~ /link=/ ? "" : "link=lo ") name_of_arm[a], on)) continue
 			ran = 1
 			if (index("|" rests_outcome[experiment, i] "|", "|" observed[a] "|") == 0)
 				return "not so here: " observed[a] " with " name_of_arm[a]
