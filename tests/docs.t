@@ -91,6 +91,7 @@ while IFS=$'\t' read -r status line said; do
 done <<<"$results"
 is 'two-machines.md: all commands ran' \
 	"$(blocks console docs/two-machines.md | grep '^[AB][$] ' | grep -vc server)" "$count"
+ok 'two-machines.md: there are commands' [ "$count" -gt 3 ]
 
 # Experiments that are named as evidence, in brackets.
 mapfile -t all < <(scripts/lab list | awk '/^[a-z]/ { print $2 }')
@@ -109,9 +110,10 @@ drawn() { sed -nE '/[|].*[|]/{s/[0-9]+/N/g; s/-+/-/g; s/ +/ /g; s/ $//; s/->/>/;
 for name in four-way-close old-duplicate; do
 	run scripts/lab run -v "$name"
 	drawn "$tmp/.out" "$tmp/.err" >"$tmp/drawn"
-	is "lesson.md: every segment of its ladder is one of $name" '' "$(
-		blocks text docs/lesson.md | awk -v two="$([ $name = old-duplicate ] && echo 1)" '
-			/^   0\.000000/ { n++ } (n == 2) == (two != "")' | drawn | grep -vxFf "$tmp/drawn")"
+	blocks text docs/lesson.md | awk -v two="$([ $name = old-duplicate ] && echo 1)" '
+		/^   0\.000000/ { n++ } (n == 2) == (two != "")' | drawn >"$tmp/lesson"
+	ok "lesson.md: has a ladder of $name" [ "$(wc -l <"$tmp/lesson")" -gt 1 ]
+	is "lesson.md: every segment of its ladder is one of $name" '' "$(grep -vxFf "$tmp/drawn" "$tmp/lesson")"
 done
 plan=$(sed -n '/^## A plan/,/^## Why/p' docs/lesson.md)
 is 'lesson.md: the plan has all parts, with their names' "$(grep '^## ' docs/lesson.md | sed 's/^## //; 1d')" \

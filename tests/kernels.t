@@ -65,6 +65,7 @@ cat >"$tmp/bin/qemu-system-x86_64" <<'END'
 #!/bin/bash
 # A machine that does what $QEMU says.
 echo "$$" >"$QEMU_PID"
+echo "$*" >"$QEMU_PID.words"
 lines=()
 for word; do [[ $word != file:* ]] || lines+=("${word#file:}"); done
 case "$*" in
@@ -121,7 +122,7 @@ refused 1 'another architecture' run --out "$tmp/out" -k "$k"
 kernel "$k" 6.99.0-test '\00'
 refused 1 'another architecture' run --out "$tmp/out" -k "$k"
 kernel "$k" no-version
-refused 1 '' run --out "$tmp/out" -k "$k"
+refused 1 'without a version' run --out "$tmp/out" -k "$k"
 kernel "$k"
 truncate -s 900 "$k"
 refused 1 'end of the kernel is missing' run --out "$tmp/out" -k "$k"
@@ -152,6 +153,8 @@ run $kernels run --out "$tmp/out" -k "$k" --quick hello
 is 'a run: exit code, the table' '0|the table' "$status|$out"
 like "a run: the lab's words, not its progress" $'^lab: a word\nkernels: the run is kept in '"$tmp/out" "$err"
 is 'a run: kept' 'INDEX arms.tsv results.json ' "$(cd "$tmp/out/6.99.0-test" && printf '%s ' *)"
+run $kernels run --cpus 3 --memory=512 --out "$tmp/out" -k "$k" hello
+like 'its CPUs and its memory' ' -smp 3 -m 512 ' "$(<"$tmp/pid.words")"
 CODE=1 run $kernels run --out "$tmp/out" -k "$k" hello
 is 'something unexpected: 1' 1 "$status"
 

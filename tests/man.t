@@ -50,6 +50,7 @@ for name in "${commands[@]}"; do
 	done <<<"$in_page"
 done
 
+like "rtest-lab: its words" '(^|[[:space:]])run([[:space:]]|$)' "$(_rtest_lab_words ./rtest lab)"
 for word in $(_rtest_lab_words ./rtest lab); do
 	ok "rtest-lab: $word is in the synopsis" \
 		grep -Pzq "\n\.Nm rtest lab\n\.Cm $word\b" "$pages/rtest-lab.1"

@@ -350,7 +350,7 @@ int setsockopt(int fd, int level, int name, const void *value, socklen_t len)
 }
 END
 so=$tmp/replaced.so
-gcc -shared -fPIC -o "$so" "$tmp/replaced.c" || finish
+ok 'the library that takes the place of setsockopt() builds' gcc -shared -fPIC -o "$so" "$tmp/replaced.c" || finish
 
 for m in s c; do
 	run env LD_PRELOAD="$so" "$tmp/rtest" -q -n 20000 44700 "$m"

@@ -79,4 +79,8 @@ while IFS=$'\t' read -r _ name outcome conditions; do
 	like "$name: $outcome: $conditions: turned round" '^not so here: turned round with ' \
 		"${doubt[$name~${count[$name]}]-}"
 done < <(grep ^rests "$tmp/lines")
+ok 'there are outcomes to turn' [ ${#count[@]} -gt 40 ]
+turned=$(awk -f scripts/lib/results/record.awk -e 'BEGIN { print sentence("So it is.", "not so here: RST with a=1") }' 2>/dev/null ||
+	awk "$(cat scripts/lib/results/record.awk)"' BEGIN { print sentence("So it is.", "not so here: RST with a=1") }')
+is 'a sentence that is not true here says so' 'No longer true: So it is. (not so here: RST with a=1)' "$turned"
 finish

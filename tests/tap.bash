@@ -16,6 +16,7 @@ if [ -z "${RTEST_T_HUP-}" ] && grep -q '^SigIgn:.*[13579bdf]$' /proc/$$/status; 
 fi
 cd "${BASH_SOURCE[0]%/*}/.." || exit 1
 export LC_ALL=C
+umask 022
 unset NO_COLOR CDPATH
 tmp=$(mktemp -d "${TMPDIR:-/tmp}/rtest-test.XXXXXX") || exit 1
 trap 'rm -rf "$tmp"' EXIT

@@ -382,6 +382,10 @@ else
 	skip "texts: jq reads them as they were" "no jq"
 fi
 
+run $lab run --long --timing "$tmp/experiments/left-control"
+is "--long: its control has run" "0 1 holds; 0 unexpected" "$status $(grep unexpected <<<"$out")"
+like "--timing: a table on standard error" '^experiment +arms.*left-control' "$err"
+
 rm "${ok[@]}"
 run $lab run --jobs 24 --patience 8 --format json --out "$out_dir" "$tmp/experiments/"*
 is "the others: exit code, nothing on stderr" 1: "$status:$err"
