@@ -321,6 +321,17 @@ expect() {
 }
 steps() { [ "$look" != log ] || skip "no log"; saw "$expected" "$fails_in"; }
 EOF
+# The first arm, and all of its question, cannot be run; the other question is tested.
+whole untested-first <<'EOF'
+claim "a claim" connected
+condition look rows,log "skip: no log"
+question look
+grid old=TIME-WAIT look=log,rows
+control old=none look=log
+control old=none look=rows
+expect() { rule connected "f: a rule"; [ "$old" != none ] || rule silence "f: a rule"; }
+steps() { [ "$look" != log ] || skip "no log"; saw "$expected"; }
+EOF
 whole left-control <<'EOF'
 claim "a claim" connected
 arm old=TIME-WAIT
@@ -355,7 +366,7 @@ line_of() { grep -n -- "$2" "$tmp/experiments/$1" | cut -d: -f1; }
 
 out_dir=$tmp/out
 limit=120
-ok=("$tmp/experiments/"{fine,skipped,young,texts,once-too-slow,open-fine,left-control,untested{,-same,-unsaid,-beyond,-scope}})
+ok=("$tmp/experiments/"{fine,skipped,young,texts,once-too-slow,open-fine,left-control,untested{,-same,-unsaid,-beyond,-scope,-first}})
 run $lab run --jobs 24 --patience 8 --out "$out_dir" --format json "${ok[@]}"
 is "what is right, and what is skipped: exit code, nothing on stderr" 0: "$status:$err"
 judged "$out_dir" fine holds connected
@@ -369,6 +380,7 @@ is "untested: what was not is named" 'not (look=log, which was not tested here)'
 judged "$out_dir" untested-same holds 'no log'
 judged "$out_dir" untested-unsaid holds 'no log'
 judged "$out_dir" untested-beyond holds 'no log'
+judged "$out_dir" untested-first holds 'no log'
 judged "$out_dir" untested-scope skipped 'no log'
 judged "$out_dir" left-control skipped connected
 is "left-control: what is missing" 'no control: it was left out of this run' "$(field_of "$out_dir" left-control condition)"

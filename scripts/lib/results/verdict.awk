@@ -98,7 +98,7 @@ function check_controls(    k, a, c, n, i, other, told, differs, was_skipped, al
 			undecided = "the control " name_of_arm[a] " came out as promised for " name_of_arm[alike[a]]
 		if (!((experiment, a) in class)) continue
 		c = class[experiment, a]
-		if (told[c] != a || (c in differs)) continue
+		if (!(c in told) || told[c] != a || (c in differs)) continue
 		if (c in was_skipped) no_control = was_skipped[c]
 		else undecided = "no control differs from what is promised for " name_of_arm[a]
 	}
