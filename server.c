@@ -50,13 +50,15 @@ struct server {
 	int64_t accept_at;     /* by now_ns(); -1: accept() now */
 	bool armed;	       /* epoll waits for the listener */
 	bool full;	       /* accept() found no descriptor free */
+	bool over;	       /* the socket listens no more: ss -K */
 	unsigned long full_at; /* so many were open then */
 };
 
 /* more - whether there are connections left to accept */
 static bool more(const struct server *s)
 {
-	return !s->talk.count || s->talk.connections < s->talk.count;
+	return !s->over &&
+	       (!s->talk.count || s->talk.connections < s->talk.count);
 }
 
 /* take_target - ADDR:PORT or [ADDR]:PORT of -F, or a usage error */
@@ -218,6 +220,7 @@ static bool accept_one(struct server *s)
 		s->full = errno == EMFILE || errno == ENFILE ||
 			  errno == ENOBUFS || errno == ENOMEM;
 		s->full_at = t->open;
+		s->over = errno == EINVAL;
 		FAIL(t, "accept", errno, .local = &s->local);
 		return false;
 	}

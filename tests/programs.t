@@ -500,6 +500,17 @@ end s "$spid"
 is "as some close the others are accepted; exit 1" "1|30" \
 	"$status|$(key s end connections)"
 
+serve s -n 0 127.0.0.1 7046
+ss -HKtln "sport = :7046" >/dev/null
+if ss -Htln "sport = :7046" | grep -q .; then
+	skip "a listener that ss -K ends ends the server" "this kernel ends none (CONFIG_INET_DIAG_DESTROY)"
+	end s "$spid"
+else
+	wait "$spid"
+	is "a listener that ss -K ends ends the server" "1|accept|EINVAL|1" \
+		"$?|$(key s error call)|$(key s error errno)|$(events s error)"
+fi
+
 serve s -d -n 2 7046
 run "$client" -L 0 -c 127.0.0.1 7046
 await s error
