@@ -152,12 +152,14 @@ void conv_forget(struct talk *t, struct conv *c)
 	t->open--;
 	if (t->stdin_to == c)
 		t->stdin_to = NULL;
-	close(c->fd);
+	int err = close(c->fd) ? errno : 0;
 	if (c->phase == CONV_CONNECTING)
 		t->connecting--;
 	else
 		TELL(t, "closed", ENDS(c), .bytes = &c->received,
 		     .sent = &c->sent);
+	if (err)
+		FAIL(t, "close", err, ENDS(c));
 	free(c);
 }
 
