@@ -216,16 +216,16 @@ dist_files = .ci .clang-format .gitignore .shellcheckrc LICENSE Makefile README.
 
 # What is committed; where there is no git, what is here.
 dist: ## make rtest-VERSION.tar.gz
-	@set -e; if [ -e .git ] && git rev-parse -q --verify HEAD >/dev/null 2>&1; then \
-		git archive --prefix='$(name)/' HEAD; \
+	@set -e; folder=$$(mktemp -d); trap 'rm -rf "$$folder"' EXIT; \
+	if [ -e .git ] && git rev-parse -q --verify HEAD >/dev/null 2>&1; then \
+		git archive --prefix='$(name)/' HEAD >"$$folder/tar"; \
 	else \
-		folder=$$(mktemp -d); trap 'rm -rf "$$folder"' EXIT; \
 		mkdir "$$folder/$(name)"; \
-		tar -cf - $(addprefix --exclude=,$(benches)) $(wildcard $(dist_files)) | \
-			tar -xf - -C "$$folder/$(name)"; \
-		tar -cf - -C "$$folder" '$(name)'; \
-	fi | gzip -n -9 >'$(tarball).new'
-	@gzip -t '$(tarball).new' && [ -s '$(tarball).new' ] && mv '$(tarball).new' '$(tarball)'
+		tar -cf "$$folder/copy" $(addprefix --exclude=,$(benches)) $(wildcard $(dist_files)); \
+		tar -xf "$$folder/copy" -C "$$folder/$(name)"; \
+		tar -cf "$$folder/tar" -C "$$folder" '$(name)'; \
+	fi; \
+	gzip -n -9 <"$$folder/tar" >'$(tarball).new'; mv '$(tarball).new' '$(tarball)'
 	@echo '$(tarball)'
 
 # The package is built from the tarball, in a folder of its own.  lintian leaves
