@@ -90,7 +90,7 @@ echo "== json"
 ./peek -j -o 8080/0 1080
 kill $(jobs -p)
 END
-# On one CPU, as the arms are (scripts/lib/trial).
+# On one CPU, as the arms are (scripts/lib/run).
 read -r _ cpu < <(grep ^Cpus_allowed_list: /proc/self/status)
 run scripts/sandbox -- taskset -c "${cpu%%[,-]*}" bash "$tmp/sockets"
 is "nothing on stderr" '' "$err"

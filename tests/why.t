@@ -40,6 +40,7 @@ refused "'127.0.0.1:65536' wants a port from 0 to 65535" bind 127.0.0.1:65536
 refused "'127.0.0.1:no-such': no TCP service is called 'no-such'" connect 127.0.0.1:no-such
 refused "'udp/53': why knows TCP only" bind udp/53
 refused "'53/udp': why knows TCP only" bind 53/udp
+refused '--try makes the call' connect --try -j 127.0.0.1:80
 refused '--range wants two ports' connect --range 5-4 127.0.0.1:80
 refused '-p wants a process id' -p x
 refused '-p PID is asked alone: the local port is -b PORT' -p 1 bind 80
@@ -325,7 +326,7 @@ echo 44401 >/proc/sys/net/ipv4/ip_local_reserved_ports
 kill $(jobs -p)
 END
 # On one CPU: on two, a loopback may deliver out of order, and a late ACK ends
-# the TIME-WAIT (make_slots in scripts/lib/trial).
+# the TIME-WAIT (see scripts/lib/run).
 read -r _ cpu < <(grep ^Cpus_allowed_list: /proc/self/status)
 run scripts/sandbox tcp_timestamps=0 -- taskset -c "${cpu%%[,-]*}" \
 	env why="$why" tmp="$tmp" bash "$tmp/story"
