@@ -186,7 +186,7 @@ static const char help[] =
 	"\n"
 	"  forge -f S -s 1000 -r 1 127.0.0.1:999 127.0.0.1:80    a SYN, its answer\n"
 	"  forge -i link0 -e $mac -f S -s 1000 -M 1460 -r 1 10.0.1.1:999 10.0.1.2:80\n"
-	"                 from the silent host of scripts/lib/silent\n"
+	"                 from the silent host of link=silent\n"
 	"\n"
 	"The segment:\n"
 	"  -f FLAGS       flags, tcpdump's letters in any order: F S R P . U E W e;\n"
@@ -228,8 +228,8 @@ static const char help[] =
 	"\n"
 	"The kernel that owns SRC has no such connection, so it resets whatever\n"
 	"answers the forged segment.  On loopback that is this very kernel.  For a\n"
-	"conversation without it, send from a host that has no address at all:\n"
-	"scripts/lib/silent makes one.\n";
+	"conversation without it, send from a network namespace that has no address:\n"
+	"scripts/lib/segments makes one (link=silent).\n";
 
 /* modulo - a number that is meant modulo 2^32, @len bytes of @text */
 static uint32_t modulo(const char *what, const char *text, size_t len)

@@ -69,7 +69,7 @@ for opt in -h --help; do
 	run "$forge" "$opt"
 	is "$opt exits 0" 0 "$status"
 	like "$opt goes to standard output" '^usage: forge ' "$out"
-	like "$opt names the silent host" 'scripts/lib/silent' "$out"
+	like "$opt names the silent host" 'scripts/lib/segments makes one' "$out"
 done
 run "$forge" --version
 is '--version' 'forge 0.1.0' "$out"
