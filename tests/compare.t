@@ -6,7 +6,7 @@ lab=scripts/lab
 # line EXPERIMENT VERDICT OBSERVED WHY: as `lab run --format json` has it, of two arms.
 line() {
 	printf '{"experiment":"%s","group":"g","sources":["SF"],"claim":"A \\"claim\\" with a , and a {.","verdict":"%s","condition":"","ok":true,"seconds":1.0,"kernel":"%s","outcome":"x","arms":[' "$1" "$2" "$kernel"
-	printf '{"arm":"a=1","control":false,"conditions":{"a":1,"b":"x y"},"expected":"%s","observed":"%s","ok":true,"why":"%s","promised":"","evidence":["one \\"two\\" \\\\","three"]}' "$3" "$3" "$4"
+	printf '{"arm":"a=1, b=x y","control":false,"conditions":{"a":1,"b":"x y"},"expected":"%s","observed":"%s","ok":true,"why":"%s","promised":"","evidence":["one \\"two\\" \\\\","three"]}' "$3" "$3" "$4"
 	printf ',{"arm":"control: a=0","control":true,"conditions":{"a":0},"expected":"RST","observed":"RST","ok":true,"why":"a rule","promised":"","evidence":[]}]}\n'
 }
 kernel=5.10.1
@@ -24,7 +24,7 @@ is 'a run and itself: 0' '0|0 of 3 experiments differ|' "$status|$out|$err"
 run $lab compare "$tmp/old" "$tmp/dir"
 is 'two that differ: exit code, nothing on stderr' '1|' "$status|$err"
 like 'the verdicts' $'5\\.10\\.1 +holds\n +6\\.12\\.9 +does not hold' "$out"
-like 'the arm, and both rules' $'- a=1 b=x y\n +5\\.10\\.1 +RST: g: . and <\n +6\\.12\\.9 +ACK: g: since 6\\.10' "$out"
+like 'the arm, and both rules' $'- a=1, b=x y\n +5\\.10\\.1 +RST: g: . and <\n +6\\.12\\.9 +ACK: g: since 6\\.10' "$out"
 like 'what one of them lacks' 'Not in 6\.12\.9: gone' "$out"
 unlike 'what is the same is left out' 'since ever|control: a=0' "$out"
 like 'and counted' '1 of 3 experiments differ' "$out"
@@ -36,6 +36,9 @@ if command -v jq >/dev/null; then
 	run $lab compare --format json "$tmp/old" "$tmp/new"
 	is 'json: a line an experiment that differs' 'two holds does-not-hold RST ACK g: | and <' \
 		"$(jq -r '[.experiment, .runs[].verdict, .arms[0].runs[].observed, .arms[0].runs[0].why] | join(" ")' <<<"$out")"
+	cp "$tmp/old" "$tmp/back\\slash\"quote"
+	run $lab compare --format json "$tmp/back\\slash\"quote" "$tmp/new"
+	is 'json: a path with a backslash and a quote' "$tmp/back\\slash\"quote" "$(jq -r '.runs[0].run' <<<"$out")"
 else
 	skip 'json' 'no jq here'
 fi

@@ -28,7 +28,7 @@ for awk in mawk gawk "busybox awk"; do
 		continue
 	fi
 	# shellcheck disable=SC2086 # busybox awk is two words
-	draw() { run $awk -v form="$1" -f "$plot" "$tmp/data"; }
+	draw() { run $awk -v form="$1" -f scripts/lib/results/html.awk -f "$plot" "$tmp/data"; }
 
 	data 'title=A <b> & "c"' 'x=age (ms)' 'y=time (µs)' <<-END
 		100 30 one
@@ -180,7 +180,7 @@ for awk in mawk gawk "busybox awk"; do
 		continue
 	fi
 	# shellcheck disable=SC2086
-	run env LC_ALL=C $awk -v title='$ a & b' -f scripts/lib/results/recording.awk "$tmp/timing" "$tmp/log"
+	run env LC_ALL=C $awk -v title='$ a & b' -f scripts/lib/results/html.awk -f scripts/lib/results/recording.awk "$tmp/timing" "$tmp/log"
 	is "$awk: recording: exit code" 0 "$status"
 	is "$awk: recording: what stood for a moment only is no picture" 3 "$(count '<g class="f"')"
 	like "$awk: recording: escaped, and a character of two bytes is one" '<text [^>]*textLength="92.4"># a &lt;b&gt; &amp; µ<' "$out"
@@ -197,7 +197,7 @@ for awk in mawk gawk "busybox awk"; do
 		skip "$awk: recording: well-formed" 'xmllint is missing'
 	fi
 	# shellcheck disable=SC2086
-	run $awk -f scripts/lib/results/recording.awk /dev/null /dev/null
+	run $awk -f scripts/lib/results/html.awk -f scripts/lib/results/recording.awk /dev/null /dev/null
 	is "$awk: recording: nothing to draw" '1:recording: there is nothing to draw' "$status:$err"
 done
 if script --help 2>/dev/null | grep -q -- --log-timing; then

@@ -144,6 +144,8 @@ refused 'a program' 1 'its first line is not'
 wrong=$tmp/experiments/folder
 mkdir "$wrong"
 refused 'a folder' 1 'a folder, not an experiment'
+wrong=$tmp/experiments/folder/
+refused 'a folder, with a slash behind it' 1 'a folder, not an experiment'
 wrong=$tmp/experiments/pipe
 mkfifo "$wrong"
 refused 'a pipe' 1 'not a file'

@@ -450,10 +450,6 @@ judged "$out_dir" open unexpected '6 ports'
 is "open: which arms are as expected" "true 4 ports,true 5 ports,false 6 ports,true 5 ports,true 1 or more" \
 	"$(paste -d' ' <(fields_of "$out_dir/arms.tsv" open ok) <(fields_of "$out_dir/arms.tsv" open observed) | paste -sd ,)"
 
-# The comment at the top of lib/run has its options.
-is "lib/run: usage" "$(grep -oE $'^\t-[a-z-]+\\)' scripts/lib/run | tr -d '\t)' | sort)" \
-	"$(sed -n '/^#	run /,/<QUEUE/p' scripts/lib/run | grep -oE -- '(^| |\[)-[a-z-]+' | tr -d ' [' | sort)"
-
 # One shell reads several of these files: a word has one meaning.
 twice=$(cat scripts/lib/{experiment,arm,hosts,programs,sockets,counters,segments,timers,ports,asked,run} scripts/model/* |
 	grep -oE '^[a-z_]+\(\)' | sort | uniq -d)

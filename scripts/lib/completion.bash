@@ -11,16 +11,8 @@
 # _rtest_options COMMAND...: its options, a line each: what the lines of its
 # help begin with.
 _rtest_options() {
-	"$@" --help 2>/dev/null </dev/null | awk '
-		/^ *-/ {
-			while (match($0, /^ *,? *--?[A-Za-z0-9][A-Za-z0-9-]*/)) {
-				option = substr($0, RSTART, RLENGTH)
-				sub(/^[ ,]*/, "", option)
-				print option
-				$0 = substr($0, RLENGTH + 1)
-				if ($0 !~ /^, /) break
-			}
-		}'
+	"$@" --help 2>/dev/null </dev/null |
+		sed -nE '/^ *--?[A-Za-z0-9]/ { s/^ *(-[A-Za-z0-9-]+(, +-[A-Za-z0-9-]+)*).*/\1/; s/, +/\n/g; p; }'
 }
 
 # _rtest_lab_words COMMAND...: list, show, run, report: the words after lab in its
@@ -67,22 +59,17 @@ _rtest() {
 		;;
 	esac
 	# Behind the command of the sandbox nothing is known.
-	case $name:$previous in
-	lab:--format) words='term tap json' ;;
-	lab:--jobs | lab:--patience) return ;;
-	lab:compare) _rtest_paths -f && return ;;
-	lab:--out | lab:report) _rtest_paths -d && return ;;
-	wire:-w | wire:-r) _rtest_paths -f && return ;;
-	wire:*)
-		[[ $word == -* ]] && words=$(_rtest_options "${command[@]}") ||
-			words=$(cd /sys/class/net 2>/dev/null && echo *)
-		;;
-	lab:*)
+	case $word:$name:$previous in
+	*:lab:--format) [ "${COMP_WORDS[first]}" = compare ] && words='term json md html' || words='term tap json' ;;
+	*:lab:--jobs | *:lab:--patience) return ;;
+	*:lab:compare | *:wire:-[wr] | *:kernels:-k) _rtest_paths -f && return ;;
+	*:lab:--out | *:lab:report | *:kernels:--out) _rtest_paths -d && return ;;
+	-*) words=$(_rtest_options "${command[@]}") ;;
+	*:wire:*) words=$(cd /sys/class/net 2>/dev/null && echo *) ;;
+	*:lab:*)
 		count=$((COMP_CWORD - first))
 		command_word=${COMP_WORDS[first]}
-		if [[ $word == -* ]]; then
-			words=$(_rtest_options "${command[@]}")
-		elif ((count == 0)); then
+		if ((count == 0)); then
 			words=$(_rtest_lab_words "${command[@]}")
 		elif [[ $command_word == show && $count -gt 1 && $previous != -v ]]; then
 			_rtest_paths -d && return
@@ -94,28 +81,15 @@ _rtest() {
 				words+=" $(cd "$folder/scripts/experiments" 2>/dev/null && echo *)"
 		fi
 		;;
-	sandbox:*)
-		if [[ $word == -* ]]; then
-			words=$(_rtest_options "${command[@]}")
-		else
-			mapfile -t COMPREPLY < <(compgen -c -- "$word")
-			for path in /proc/sys/net/ipv4/"$word"*; do
-				[ -f "$path" ] && COMPREPLY+=("${path##*/}=")
-			done
-			return
-		fi
+	*:sandbox:*)
+		mapfile -t COMPREPLY < <(compgen -c -- "$word")
+		for path in /proc/sys/net/ipv4/"$word"*; do
+			[ -f "$path" ] && COMPREPLY+=("${path##*/}=")
+		done
+		return
 		;;
-	kernels:--out) _rtest_paths -d && return ;;
-	kernels:-k) _rtest_paths -f && return ;;
-	kernels:*)
-		[[ $word == -* ]] && words=$(_rtest_options "${command[@]}")
-		((COMP_CWORD > first)) || words+=' list get run'
-		;;
-	why:*)
-		[[ $word == -* ]] && words=$(_rtest_options "${command[@]}")
-		((COMP_CWORD > first)) || words+=' connect bind ports'
-		;;
-	*) [[ $word != -* ]] || words=$(_rtest_options "${command[@]}") ;;
+	*:kernels:*) ((COMP_CWORD > first)) || words='list get run' ;;
+	*:why:*) ((COMP_CWORD > first)) || words='connect bind ports' ;;
 	esac
 	mapfile -t COMPREPLY < <(compgen -W "$words" -- "$word")
 }

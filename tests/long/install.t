@@ -189,6 +189,7 @@ here() {
 is 'completion of scripts/lab: commands' list "$(here scripts/lab li)"
 is 'completion of scripts/lab: experiments and groups' 'time timer-restart' "$(here ./scripts/lab show -v ti)"
 is 'completion of scripts/lab: options' --why "$(here scripts/lab run --wh)"
+is 'completion of scripts/lab: the formats of compare' 'html json md term' "$(here scripts/lab compare --format '')"
 like 'completion of ./server' ' -A .* -q ' "$(here ./server -) "
 
 # --- uninstall ---

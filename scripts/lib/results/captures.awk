@@ -3,6 +3,9 @@
 # it is for the claim (see arm_kind() in record.awk), or that it is a control.
 # Input: arms.tsv; see record.awk.
 {
-	print $F["experiment"] "\t" $F["number"] "\t" capture() "\t" \
+	file = ($F["control"] == 1 ? "control," : "") $F["conditions"]
+	gsub(/ /, ",", file)
+	gsub(/\//, "-", file)
+	print $F["experiment"] "\t" $F["number"] "\t" $F["experiment"] "/" file ".pcap\t" \
 		(arm_kind() == "" && $F["control"] == 1 ? "control" : arm_kind())
 }

@@ -73,10 +73,9 @@ function complain(text) {
 	exit failed
 }
 
-$0 ~ /^@run\t/ {
-	split($0, word, "\t")
-	run_path[++runs] = word[2]
-	version[runs] = word[3]
+$1 == "@run" {
+	run_path[++runs] = $2
+	version[runs] = $3
 	count[runs] = 0
 	next
 }
@@ -90,16 +89,16 @@ $0 == "" { next }
 	if ((name, runs) in verdict) complain(run_path[runs] ": has " name " twice")
 	count[runs]++
 	kernel[runs] = json["kernel"]
-	if (!(name in known)) {
-		known[name] = ++experiments
-		name_at[experiments] = name
+	if (name in claim) shared = 1
+	else {
+		name_at[++experiments] = name
 		claim[name] = json["claim"]
 	}
 	verdict[name, runs] = json["verdict"]
 	condition[name, runs] = json["condition"]
 	for (i = 0; ("arms/" i "/expected") in json; i++) {
 		at = "arms/" i "/"
-		key = (json[at "control"] == "true" ? "control: " : "") conditions(at "conditions/")
+		key = json[at "arm"]
 		if (!((name, key) in arm)) {
 			arm[name, key] = 1
 			arm_at[name, ++arms[name]] = key
@@ -109,15 +108,6 @@ $0 == "" { next }
 		ok[name, key, runs] = json[at "ok"] == "false" ? "false" : "true"
 		why[name, key, runs] = json[at "why"]
 	}
-}
-
-# conditions(at): NAME=VALUE ..., sorted, as awk has no order of its own.
-function conditions(at,    k, n, list, i, j, swap, text) {
-	for (k in json) if (index(k, at) == 1) list[++n] = substr(k, length(at) + 1) "=" json[k]
-	for (i = 2; i <= n; i++)
-		for (j = i; j > 1 && list[j] < list[j - 1]; j--) { swap = list[j]; list[j] = list[j - 1]; list[j - 1] = swap }
-	for (i = 1; i <= n; i++) text = text (i > 1 ? " " : "") list[i]
-	return text
 }
 
 # --- comparing ---------------------------------------------------------------
@@ -132,7 +122,6 @@ function verdict_of(name, r) {
 	if (!((name, r) in verdict)) return "not in this run"
 	return words(verdict[name, r]) (condition[name, r] == "" ? "" : " (" condition[name, r] ")")
 }
-function words(s) { gsub(/-/, " ", s); return s }
 
 # conditions_differ(name): some verdicts of it differ in their condition alone.
 function conditions_differ(name,    r, q) {
@@ -187,23 +176,6 @@ function compare(name,    r, i, key, kind, first, other, i_kind) {
 
 # --- printing ----------------------------------------------------------------
 
-function text(s) {
-	gsub(/\\/, "\\\\", s)
-	gsub(/"/, "\\\"", s)
-	return "\"" s "\""
-}
-
-# wrap(s, indent): in lines of 79 columns.
-function wrap(s, first, indent,    n, i, word, line) {
-	n = split(s, word, " ")
-	line = first
-	for (i = 1; i <= n; i++) {
-		if (length(line) + length(word[i]) > 78 && line ~ /[^ ]$/) { print line; line = indent }
-		line = line (line ~ /[^ ]$/ ? " " : "") word[i]
-	}
-	print line
-}
-
 function print_term(    i, r, name, k, n, one, j, wide) {
 	for (r = 1; r <= runs; r++) if (length(label[r]) > wide) wide = length(label[r])
 	for (i = 1; i <= experiments; i++) {
@@ -237,11 +209,11 @@ function print_json(    i, r, name, k, n, one, j, a) {
 	for (i = 1; i <= experiments; i++) {
 		name = name_at[i]
 		if (!differs[name]) continue
-		printf "{\"experiment\":%s,\"runs\":[", text(name)
+		printf "{\"experiment\":%s,\"runs\":[", quoted(name)
 		for (r = 1; r <= runs; r++) {
-			printf "%s{\"run\":%s,\"kernel\":%s,", (r > 1 ? "," : ""), text(run_path[r]), text(kernel[r])
+			printf "%s{\"run\":%s,\"kernel\":%s,", (r > 1 ? "," : ""), quoted(run_path[r]), quoted(kernel[r])
 			if ((name, r) in verdict)
-				printf "\"verdict\":%s,\"condition\":%s}", text(verdict[name, r]), text(condition[name, r])
+				printf "\"verdict\":%s,\"condition\":%s}", quoted(verdict[name, r]), quoted(condition[name, r])
 			else printf "\"verdict\":null,\"condition\":null}"
 		}
 		printf "],\"arms\":["
@@ -249,12 +221,12 @@ function print_json(    i, r, name, k, n, one, j, a) {
 		for (k = 1; k <= kinds[name]; k++) {
 			n = split(list[name, k], one, "\n")
 			for (j = 1; j <= n; j++) {
-				printf "%s{\"arm\":%s,\"runs\":[", (a++ ? "," : ""), text(one[j])
+				printf "%s{\"arm\":%s,\"runs\":[", (a++ ? "," : ""), quoted(one[j])
 				for (r = 1; r <= runs; r++) {
 					printf "%s", (r > 1 ? "," : "")
 					if ((name, one[j], r) in observed)
-						printf "{\"expected\":%s,\"observed\":%s,\"ok\":%s,\"why\":%s}", text(expected[name, one[j], r]), \
-							text(observed[name, one[j], r]), ok[name, one[j], r], text(why[name, one[j], r])
+						printf "{\"expected\":%s,\"observed\":%s,\"ok\":%s,\"why\":%s}", quoted(expected[name, one[j], r]), \
+							quoted(observed[name, one[j], r]), ok[name, one[j], r], quoted(why[name, one[j], r])
 					else printf "null"
 				}
 				printf "]}"
@@ -335,11 +307,6 @@ END {
 		if (version[r] != "" && version[1] != "" && version[r] != version[1])
 			print "lab: " run_path[r] " is of rtest " version[r] ", " run_path[1] " of rtest " version[1] ": their rules may differ" | "cat >&2"
 	name_runs()
-	for (i = 1; i <= experiments; i++) {
-		n = 0
-		for (r = 1; r <= runs; r++) n += (name_at[i], r) in verdict
-		if (n > 1) shared = 1
-	}
 	if (!shared) { complain("these runs have no experiment in common"); exit failed }
 	for (i = 1; i <= experiments; i++) different += compare(name_at[i])
 	different += 0

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 # plot.awk - draws a plot: as SVG, or in characters for a terminal.
 #
-#	awk -v form=svg|text [-v width=N] -f plot.awk FILE
+#	awk -v form=svg|text [-v width=N] -f html.awk -f plot.awk FILE
 #
 # FILE has tab-separated lines; those with # say what is drawn, all others are
 # points:
@@ -39,15 +39,20 @@ BEGIN {
 		xmark[xmarks] = name
 		xmark_at[xmarks++] = value + 0
 	} else about[substr($1, 2)] = $2
+	is_log["x"] = about["xscale"] == "log"
+	is_log["y"] = about["yscale"] == "log"
 	next
 }
 
 NF >= 2 {
-	px[n] = $1 + 0
-	py[n] = $2 + 0
+	if (is_log["x"] && $1 <= 0 || is_log["y"] && $2 <= 0) {
+		left_out++
+		next
+	}
+	px[n] = scaled("x", $1)
+	py[n] = scaled("y", $2)
 	ps[n] = $3
-	upper[n] = NF >= 4 ? $4 + 0 : py[n]
-	n++
+	upper[n++] = scaled("y", NF >= 4 ? $4 : $2)
 }
 
 # --- numbers ---------------------------------------------------------------
@@ -55,6 +60,7 @@ NF >= 2 {
 function log10(v) { return log(v) / log(10) }
 function floor(v,    i) { i = int(v); return i > v ? i - 1 : i }
 function power(k) { return exp(k * log(10)) }
+function scaled(a, v) { return is_log[a] ? log10(v) : v + 0 }
 
 # tidy(v): v as a short text: 1500, 20k, 3M.
 function tidy(v,    a) {
@@ -117,33 +123,12 @@ function trim(a, least, most,    i, first, last, m) {
 	high[a] = tick[a, m - 1]
 }
 
-# name_of(a, i): the text at tick i of axis a.
-function name_of(a, i) {
-	if (a == "y" && ynames) return yname[i]
-	return tidy(is_log[a] ? power(tick[a, i]) : tick[a, i])
-}
-
 # at(a, v): where v is on axis a, from 0 to 1.
 function at(a, v) { return (v - low[a]) / (high[a] - low[a]) }
 
 # --- reading it all --------------------------------------------------------
 
-function prepare(    i, j, k, kept, least, most, a, v) {
-	is_log["x"] = about["xscale"] == "log"
-	is_log["y"] = about["yscale"] == "log"
-	kept = 0
-	for (i = 0; i < n; i++) {
-		if ((is_log["x"] && px[i] <= 0) || (is_log["y"] && py[i] <= 0)) {
-			left_out++
-			continue
-		}
-		px[kept] = is_log["x"] ? log10(px[i]) : px[i]
-		py[kept] = is_log["y"] ? log10(py[i]) : py[i]
-		upper[kept] = is_log["y"] ? log10(upper[i]) : upper[i]
-		ps[kept] = ps[i]
-		kept++
-	}
-	n = kept
+function prepare(    i, j, k, least, most, a, v) {
 	if (!n) return 0
 	for (i = 0; i < n; i++) {
 		if (!(ps[i] in number)) {
@@ -173,7 +158,7 @@ function prepare(    i, j, k, kept, least, most, a, v) {
 	if (ynames) {
 		ticks["y"] = ynames
 		for (i = 0; i < ynames; i++) {
-			v = is_log["y"] ? log10(yvalue[i]) : yvalue[i]
+			v = scaled("y", yvalue[i])
 			tick["y", i] = v
 			if (!i || v < low["y"]) low["y"] = v
 			if (!i || v > high["y"]) high["y"] = v
@@ -188,14 +173,6 @@ function prepare(    i, j, k, kept, least, most, a, v) {
 }
 
 # --- SVG -------------------------------------------------------------------
-
-function xml(s) {
-	gsub(/&/, "\\&amp;", s)
-	gsub(/</, "\\&lt;", s)
-	gsub(/>/, "\\&gt;", s)
-	gsub(/"/, "\\&quot;", s)
-	return s
-}
 
 # width_of(s): how wide a text is, in characters, also where awk counts bytes.
 function width_of(s,    rest) {
@@ -253,11 +230,11 @@ function describe(    k, i, j, text) {
 }
 
 # mark_at(i): where that mark is on the x axis.
-function mark_at(i) { return at("x", is_log["x"] ? log10(xmark_at[i]) : xmark_at[i]) }
+function mark_at(i) { return at("x", scaled("x", xmark_at[i])) }
 
 function of_axis(a, v,    i) {
 	if (a == "y")
-		for (i = 0; i < ynames; i++) if (yvalue[i] == v) return yname[i]
+		for (i = 0; i < ynames; i++) if (scaled("y", yvalue[i]) == v) return yname[i]
 	return tidy(is_log[a] ? power(v) : v)
 }
 
@@ -270,7 +247,7 @@ function draw_svg(    W, H, left, right, top, bottom, k, i, j, x, y, wide, most,
 	W = 720
 	most = 0
 	for (i = 0; i < ticks["y"]; i++)
-		if (width_of(name_of("y", i)) > most) most = width_of(name_of("y", i))
+		if (width_of(of_axis("y", tick["y", i])) > most) most = width_of(of_axis("y", tick["y", i]))
 	left = 28 + 7 * most
 	right = W - 24
 	# The legend stands above the plot, in as many rows as it takes.
@@ -289,26 +266,26 @@ function draw_svg(    W, H, left, right, top, bottom, k, i, j, x, y, wide, most,
 	bottom = top + (ynames ? 60 + 40 * ynames : 320)
 	H = bottom + 52 + (left_out || about["band"] != "" ? 18 : 0)
 	printf "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"%d\" height=\"%d\" viewBox=\"0 0 %d %d\" role=\"img\">\n", W, H, W, H
-	printf "<title>%s</title>\n<desc>%s</desc>\n<style>\n%s</style>\n", xml(about["title"]), xml(describe()), style()
+	printf "<title>%s</title>\n<desc>%s</desc>\n<style>\n%s</style>\n", html(about["title"]), html(describe()), style()
 	print "<rect class=\"bg\" width=\"100%\" height=\"100%\"/>"
-	printf "<text class=\"head\" x=\"%d\" y=\"22\">%s</text>\n", 16, xml(about["title"])
+	printf "<text class=\"head\" x=\"%d\" y=\"22\">%s</text>\n", 16, html(about["title"])
 	for (i = 0; i < ticks["y"]; i++) {
 		y = bottom - at("y", tick["y", i]) * (bottom - top)
 		printf "<line class=\"grid\" x1=\"%.1f\" y1=\"%.1f\" x2=\"%.1f\" y2=\"%.1f\"/>", left, y, right, y
-		printf "<text class=\"num end\" x=\"%.1f\" y=\"%.1f\">%s</text>\n", left - 7, y + 4, xml(name_of("y", i))
+		printf "<text class=\"num end\" x=\"%.1f\" y=\"%.1f\">%s</text>\n", left - 7, y + 4, html(of_axis("y", tick["y", i]))
 	}
 	for (i = 0; i < ticks["x"]; i++) {
 		x = left + at("x", tick["x", i]) * (right - left)
 		printf "<line class=\"grid\" x1=\"%.1f\" y1=\"%.1f\" x2=\"%.1f\" y2=\"%.1f\"/>", x, top, x, bottom
-		printf "<text class=\"num mid\" x=\"%.1f\" y=\"%.1f\">%s</text>\n", x, bottom + 17, name_of("x", i)
+		printf "<text class=\"num mid\" x=\"%.1f\" y=\"%.1f\">%s</text>\n", x, bottom + 17, of_axis("x", tick["x", i])
 	}
 	printf "<path class=\"axis\" fill=\"none\" d=\"M%.1f %.1fV%.1fH%.1f\"/>\n", left, top, bottom, right
-	printf "<text class=\"mid\" x=\"%.1f\" y=\"%.1f\">%s</text>\n", (left + right) / 2, bottom + 38, xml(about["x"])
-	printf "<text class=\"mid\" transform=\"translate(15 %.1f) rotate(-90)\">%s</text>\n", (top + bottom) / 2, xml(about["y"])
+	printf "<text class=\"mid\" x=\"%.1f\" y=\"%.1f\">%s</text>\n", (left + right) / 2, bottom + 38, html(about["x"])
+	printf "<text class=\"mid\" transform=\"translate(15 %.1f) rotate(-90)\">%s</text>\n", (top + bottom) / 2, html(about["y"])
 	for (i = 0; i < xmarks; i++) {
 		x = left + mark_at(i) * (right - left)
 		printf "<path class=\"mark\" d=\"M%.1f %.1fV%.1f\"/>", x, top, bottom
-		printf "<text x=\"%.1f\" y=\"%.1f\">%s</text>\n", x + 5, top + 14, xml(xmark[i])
+		printf "<text x=\"%.1f\" y=\"%.1f\">%s</text>\n", x + 5, top + 14, html(xmark[i])
 	}
 	for (k = 0; k < series; k++) {
 		path = band = ""
@@ -319,7 +296,7 @@ function draw_svg(    W, H, left, right, top, bottom, k, i, j, x, y, wide, most,
 			path = path sprintf("%s%.1f %.1f", j ? "L" : "M", x, y)
 			band = sprintf("L%.1f %.1f", x, bottom - at("y", upper[i]) * (bottom - top)) band
 		}
-		printf "<g><title>%s</title>\n", xml(label[k])
+		printf "<g><title>%s</title>\n", html(label[k])
 		if (about["band"] != "") printf "<path class=\"band m s%d\" d=\"%s%sz\"/>\n", k % 6, path, band
 		if (about["style"] != "points")
 			printf "<path class=\"line s%d\" d=\"%s\"/>\n", k % 6, path
@@ -334,11 +311,11 @@ function draw_svg(    W, H, left, right, top, bottom, k, i, j, x, y, wide, most,
 		if (about["style"] != "points")
 			printf "<path class=\"line s%d\" d=\"M%.1f %.1fh22\"/>", k % 6, x, y - 4
 		print mark(k, x + 11, y - 4)
-		printf "<text x=\"%.1f\" y=\"%.1f\">%s</text>\n", x + 28, y, xml(label[k])
+		printf "<text x=\"%.1f\" y=\"%.1f\">%s</text>\n", x + 28, y, html(label[k])
 	}
 	if (left_out || about["band"] != "")
 		printf "<text class=\"num\" x=\"16\" y=\"%d\">%s</text>\n", H - 12, \
-			(about["band"] == "" ? "" : "The band: " xml(about["band"]) ".") omitted()
+			(about["band"] == "" ? "" : "The band: " html(about["band"]) ".") omitted()
 	print "</svg>"
 }
 
@@ -350,7 +327,7 @@ function draw_text(    rows, cols, margin, i, j, k, r, c, line, ruler, cell, own
 	rows = ynames ? 4 * ynames - 1 : 16
 	margin = 6
 	for (i = 0; i < ticks["y"]; i++) {
-		text = name_of("y", i)
+		text = of_axis("y", tick["y", i])
 		if (width_of(text) > margin) margin = width_of(text)
 		r = int((1 - at("y", tick["y", i])) * (rows - 1) + 0.5)
 		row_name[r] = text
@@ -400,7 +377,7 @@ function draw_text(    rows, cols, margin, i, j, k, r, c, line, ruler, cell, own
 	ruler = ""
 	far = -1
 	for (i = 0; i < ticks["x"]; i++) {
-		text = name_of("x", i)
+		text = of_axis("x", tick["x", i])
 		c = margin + 2 + int(at("x", tick["x", i]) * (cols - 1) + 0.5) - int(length(text) / 2)
 		if (c <= far + 1) continue
 		while (length(ruler) < c) ruler = ruler " "

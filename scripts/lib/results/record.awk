@@ -75,6 +75,27 @@ function counted(observed) {
 	return observed
 }
 
+# wrap(text, first, indent): prints the text in lines of 79 columns.
+function wrap(text, first, indent,    n, i, word, line) {
+	n = split(text, word, " ")
+	line = first
+	for (i = 1; i <= n; i++) {
+		if (length(line) + length(word[i]) > 78 && line ~ /[^ ]$/) {
+			print line
+			line = indent
+		}
+		line = line (line ~ /[^ ]$/ ? " " : "") word[i]
+	}
+	print line
+}
+
+# quoted(text): as a JSON string.
+function quoted(text) {
+	gsub(/\\/, "\\\\&", text)
+	gsub(/"/, "\\\"", text)
+	return "\"" text "\""
+}
+
 # paint(verdict, text): in the verdict's colour, on a terminal: where colour is 1.
 function paint(verdict, text) {
 	if (!colour || verdict == "") return text
@@ -83,12 +104,4 @@ function paint(verdict, text) {
 	if (verdict == "does-not-hold") return "\033[31m" text "\033[0m"
 	if (verdict == "unexpected") return "\033[1;37;41m" text "\033[0m"
 	return "\033[2m" text "\033[0m"
-}
-
-# capture(): where the capture of the arm in this line is kept.
-function capture(    file) {
-	file = ($F["control"] == 1 ? "control," : "") $F["conditions"]
-	gsub(/ /, ",", file)
-	gsub(/\//, "-", file)
-	return $F["experiment"] "/" file ".pcap"
 }

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 # recording.awk - draws what a program printed on a terminal as an animated SVG.
 #
-#	LC_ALL=C awk [-v title=TEXT] [-v longest=SECONDS] -f recording.awk TIMING LOG
+#	LC_ALL=C awk [-v title=TEXT] [-v longest=SECONDS] -f html.awk -f recording.awk TIMING LOG
 #
 # TIMING and LOG are what `script --log-timing TIMING --log-out LOG` of util-linux has
 # recorded: lines "SECONDS BYTES", and a line of its own before the bytes.  The terminal is
@@ -85,13 +85,6 @@ function show(bytes,    i, c) {
 	}
 }
 
-function xml(s) {
-	gsub(/&/, "\\&amp;", s)
-	gsub(/</, "\\&lt;", s)
-	gsub(/>/, "\\&gt;", s)
-	return s
-}
-
 # picture(): the terminal as SVG, a text for each run of one weight.
 function picture(    r, c, from, run, svg, last) {
 	svg = ""
@@ -106,7 +99,7 @@ function picture(    r, c, from, run, svg, last) {
 			# Its width is given: no font of another width moves what follows.
 			svg = svg sprintf("<text%s x=\"%.1f\" y=\"%d\" textLength=\"%.1f\">%s</text>\n", \
 				weight[r, from] ? " class=\"b\"" : "", 16 + (from - 1) * cell, \
-				50 + (r - 1) * leading, (c - from) * cell, xml(run))
+				50 + (r - 1) * leading, (c - from) * cell, html(run))
 		}
 	}
 	return svg
@@ -146,7 +139,7 @@ END {
 	W = 32 + columns * cell
 	H = 64 + (rows - 1) * leading
 	printf "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"%d\" height=\"%d\" viewBox=\"0 0 %d %d\" role=\"img\" xml:space=\"preserve\">\n", W, H, W, H
-	printf "<title>%s</title>\n<desc>A recording of a terminal: %d pictures in %.0f seconds, again and again.</desc>\n", xml(title), n, whole
+	printf "<title>%s</title>\n<desc>A recording of a terminal: %d pictures in %.0f seconds, again and again.</desc>\n", html(title), n, whole
 	print "<style>"
 	print "text{font:14px ui-monospace,\"DejaVu Sans Mono\",Menlo,Consolas,monospace;fill:#c9d1d9;white-space:pre}"
 	print ".b{font-weight:bold;fill:#f0c674}.t{fill:#8b949e}"
@@ -163,7 +156,7 @@ END {
 	printf "@media (prefers-reduced-motion:reduce){.f{animation:none}#f%d{visibility:visible}}\n", n - 1
 	print "</style>"
 	print "<rect width=\"100%\" height=\"100%\" rx=\"8\" fill=\"#0d1117\"/>"
-	printf "<text class=\"t\" x=\"16\" y=\"24\">%s</text>\n", xml(title)
+	printf "<text class=\"t\" x=\"16\" y=\"24\">%s</text>\n", html(title)
 	for (i = 0; i < n; i++) printf "<g class=\"f\" id=\"f%d\">\n%s</g>\n", i, frame[i]
 	print "</svg>"
 }

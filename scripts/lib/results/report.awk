@@ -3,7 +3,7 @@
 #
 # Input: standard input, from `report`: what wire drew (see read_ladder); about, which
 # may be missing; evidence.tsv; arms.tsv; EXPERIMENT/lesson and EXPERIMENT/plot.svg;
-# experiments.tsv.  See record.awk, rows.awk and grid.awk.
+# experiments.tsv.  See record.awk, html.awk, rows.awk and grid.awk.
 # Variables: folder, where report.css and report.js are; lab and wire, what a reader
 # types to call them.
 # Output: the page.
@@ -32,23 +32,6 @@ BEGIN {
 	say["does-not-hold"] = "not on this kernel"
 	say["skipped"] = "this machine cannot run it"
 	say["unexpected"] = "an observation differs from the model, or a control does not differ"
-}
-
-# html(text): as it stands in the page, in text or in a quoted attribute.
-function html(text) {
-	gsub(/&/, "\\&amp;", text)
-	gsub(/</, "\\&lt;", text)
-	gsub(/>/, "\\&gt;", text)
-	gsub(/"/, "\\&quot;", text)
-	# Control characters are no HTML.
-	gsub(/[\001-\010\013-\037\177]/, "?", text)
-	return text
-}
-
-# attribute(markup): text that is escaped already, for a quoted attribute.
-function attribute(markup) {
-	gsub(/"/, "\\&quot;", markup)
-	return markup
 }
 
 # heading(group): its heading.
@@ -147,15 +130,16 @@ function print_ladders(name, verdict,    i, key, first) {
 
 function print_ladder(key,    arm, count) {
 	arm = ladder_arm[key]
+	$0 = line_of[arm]
 	count = segments[key] + 0
-	print "<figure class=ladder><figcaption>" conditions(arm_name[arm]) " <span class=\"badge " kind_of[arm] "\">" \
-		(kind_of[arm] == "does-not-hold" ? not_equal " " : "") html(observed[arm]) "</span>" \
+	print "<figure class=ladder><figcaption>" conditions($F["name"]) " <span class=\"badge " kind_of[arm] "\">" \
+		(kind_of[arm] == "does-not-hold" ? not_equal " " : "") html(counted($F["observed"])) "</span>" \
 		(kind_of[arm] == "holds" ? " as claimed" : kind_of[arm] == "does-not-hold" ? " not as claimed" : "") "</figcaption>"
 	if (picture[key] !~ /<\/svg>/ || !count) {
 		print "<p>No ladder: wire says of " html(capture_of[key] ": " segments[key]) "</p></figure>"
 		return
 	}
-	print "<div class=scroll tabindex=0 role=group aria-label=\"ladder of " html(arm_name[arm]) "\">" \
+	print "<div class=scroll tabindex=0 role=group aria-label=\"ladder of " html($F["name"]) "\">" \
 		"<svg role=img aria-label=\"a ladder of " count " TCP segments; the same as text follows\"" \
 		picture[key] "</div>"
 	if (cut[key] != "")
@@ -166,12 +150,6 @@ function print_ladder(key,    arm, count) {
 
 # --- the files -----------------------------------------------------------------
 
-# folder_of(file): the experiment's name.
-function folder_of(file) {
-	sub(/\/.*/, "", file)
-	return file
-}
-
 FILENAME == "about" {
 	if ($1 == "sysctl") {
 		sysctl[++sysctls] = $2
@@ -181,9 +159,7 @@ FILENAME == "about" {
 }
 
 FILENAME == "evidence.tsv" {
-	line = $0
-	sub(/^[^\t]*\t[^\t]*\t/, "", line)
-	evidence[$1, $2] = evidence[$1, $2] html(line) "\n"
+	evidence[$1, $2] = evidence[$1, $2] html($3) "\n"
 	evidence_lines[$1, $2]++
 	next
 }
@@ -194,20 +170,14 @@ FILENAME == "arms.tsv" {
 	arms_in_all++
 	arm = $F["experiment"] SUBSEP $F["number"]
 	arm_at[$F["experiment"], ++n_arms[$F["experiment"]]] = arm
-	control[arm] = $F["control"]
-	ok[arm] = $F["ok"]
 	kind_of[arm] = arm_kind()
-	expected[arm] = counted($F["expected"])
-	observed[arm] = counted($F["observed"])
-	promised[arm] = counted($F["promised"])
-	arm_name[arm] = $F["name"]
-	why[arm] = $F["why"]
+	line_of[arm] = $0
 	next
 }
 
 # Paragraphs are parted by an empty line, and what is indented is a drawing.
 FILENAME ~ /lesson$/ {
-	name = folder_of(FILENAME)
+	name = substr(FILENAME, 1, index(FILENAME, "/") - 1)
 	if (FNR == 1) kind_before = ""
 	kind = ($0 == "") ? "" : /^[ \t]/ ? "pre" : "p"
 	if (kind != kind_before)
@@ -223,9 +193,11 @@ FILENAME ~ /lesson$/ {
 # A picture of its own, with a style of its own: as an image, so that the two
 # do not meet.
 FILENAME ~ /plot\.svg$/ {
-	name = folder_of(FILENAME)
-	if (match($0, /<title>[^<]*/) && !(name in plot_title))
-		plot_title[name] = attribute(substr($0, RSTART + 7, RLENGTH - 7))
+	name = substr(FILENAME, 1, index(FILENAME, "/") - 1)
+	if (match($0, /<title>[^<]*/) && !(name in plot_title)) {
+		plot_title[name] = substr($0, RSTART + 7, RLENGTH - 7)
+		gsub(/"/, "\\&quot;", plot_title[name])
+	}
 	gsub(/%/, "%25")
 	gsub(/#/, "%23")
 	gsub(/"/, "%22")
@@ -315,12 +287,13 @@ function arm_table(name,    i, arm, claimed) {
 		"</thead><tbody>"
 	for (i = 1; i <= n_arms[name]; i++) {
 		arm = arm_at[name, i]
-		claimed = control[arm] == 1 || promised[arm] == "" ? "\342\200\223" : html(promised[arm])
-		print "<tr" (ok[arm] == "true" ? "" : " class=bad") "><th scope=row>" conditions(arm_name[arm]) \
-			"<td>" claimed "<td>" html(expected[arm]) "<td class=\"value" \
+		$0 = line_of[arm]
+		claimed = $F["control"] == 1 || $F["promised"] == "" ? "\342\200\223" : html(counted($F["promised"]))
+		print "<tr" ($F["ok"] == "true" ? "" : " class=bad") "><th scope=row>" conditions($F["name"]) \
+			"<td>" claimed "<td>" html(counted($F["expected"])) "<td class=\"value" \
 			(kind_of[arm] == "does-not-hold" ? " does-not-hold\">" not_equal " " : "\">") \
-			(observed[arm] == "skipped" ? badge("skipped") : html(observed[arm])) \
-			(ok[arm] == "true" ? "" : " " badge("unexpected")) "<td>" html(why[arm]) \
+			($F["observed"] == "skipped" ? badge("skipped") : html(counted($F["observed"]))) \
+			($F["ok"] == "true" ? "" : " " badge("unexpected")) "<td>" html($F["why"]) \
 			(arm in evidence ? "<details><summary>evidence (" evidence_lines[arm] \
 			(evidence_lines[arm] == 1 ? " line" : " lines") ")</summary><pre>" evidence[arm] "</pre></details>" : "")
 	}

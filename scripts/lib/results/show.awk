@@ -46,20 +46,15 @@ function print_map(    i, j, n, m, key, column_key, wide, left, bars, width, tex
 	}
 }
 # print_legend(name): of the conditions that its arms have.
-function print_legend(name,    n, i, line, entry, head, text) {
+function print_legend(name,    n, i, line, head, text) {
 	n = split(legend, line, "\n")
 	for (i = 1; i <= n; i++) {
 		head = line[i]
 		sub(/ .*/, "", head)
-		if (!((name, head) in in_use)) continue
-		entry = (text == "" ? "conditions: " : "; ") head ":" substr(line[i], length(head) + 1)
-		if (length(text) + length(entry) > 79) {
-			print text ";"
-			text = "    " substr(entry, 3)
-		} else
-			text = text entry
+		if ((name, head) in in_use)
+			text = text (text == "" ? "conditions: " : "; ") head ":" substr(line[i], length(head) + 1)
 	}
-	if (text != "") print text
+	if (text != "") wrap(text, "", "    ")
 }
 FILENAME ~ /compared\.tsv$/ {
 	if ($1 == "quote")
@@ -67,9 +62,7 @@ FILENAME ~ /compared\.tsv$/ {
 	next
 }
 FILENAME ~ /evidence\.tsv$/ {
-	line = $0
-	sub(/^[^\t]*\t[^\t]*\t/, "", line)
-	evidence[$1, $2] = evidence[$1, $2] "      " line "\n"
+	evidence[$1, $2] = evidence[$1, $2] "      " $3 "\n"
 	next
 }
 FILENAME ~ /arms\.tsv$/ {

@@ -19,20 +19,6 @@ FILENAME ~ /arms\.tsv$/ {
 	tally[$E["verdict"]]++
 }
 
-# wrap(text, first, indent): prints the text in lines of 79 columns.
-function wrap(text, first, indent,    n, i, word, line) {
-	n = split(text, word, " ")
-	line = first
-	for (i = 1; i <= n; i++) {
-		if (length(line) + length(word[i]) > 78 && line ~ /[^ ]$/) {
-			print line
-			line = indent
-		}
-		line = line (line ~ /[^ ]$/ ? " " : "") word[i]
-	}
-	print line
-}
-
 # say(number, one, many): "27 hold", "1 holds".
 function say(number, one, many) {
 	if (number) summary = summary (summary == "" ? "" : ", ") number " " (number == 1 ? one : many)

@@ -64,8 +64,8 @@ function begin(name,    field) {
 	article = field[E["article"]]
 	arms = agreeing = nkeys = terms = untested = seen = unexpected = 0
 	reason = no_control = undecided = ""
-	forget(agrees); forget(value); forget(known); forget(keys)
-	forget(observed); forget(promised); forget(is_control); forget(name_of_arm)
+	split("", agrees); split("", value); split("", known); split("", keys)
+	split("", observed); split("", promised); split("", is_control); split("", name_of_arm)
 }
 
 # check_controls(): a control must come out otherwise than is promised for an arm that is
@@ -124,6 +124,7 @@ function busy(    i, j, k, sum, to) {
 # count(yes, conditions): one more arm, that agrees or does not.
 function count(yes, conditions,    n, i, pair, at, key) {
 	agrees[arms] = yes
+	conditions_of[arms] = conditions
 	agreeing += yes
 	n = split(conditions, pair, " ")
 	for (i = 1; i <= n; i++) {
@@ -138,32 +139,6 @@ function count(yes, conditions,    n, i, pair, at, key) {
 	arms++
 }
 
-# matches(a, conditions): does the arm have all of these, as far as it has
-# them at all?
-function matches(a, conditions,    n, i, pair, at, key) {
-	n = split(conditions, pair, " ")
-	for (i = 1; i <= n; i++) {
-		at = index(pair[i], "=")
-		key = substr(pair[i], 1, at - 1)
-		if ((a, key) in value && value[a, key] != substr(pair[i], at + 1))
-			return 0
-	}
-	return 1
-}
-
-# matches_all(a, conditions): the arm has every one of these.  A term is such a
-# set, NAME=VALUE joined by blanks.
-function matches_all(a, conditions,    n, i, pair, at, key) {
-	n = split(conditions, pair, " ")
-	for (i = 1; i <= n; i++) {
-		at = index(pair[i], "=")
-		key = substr(pair[i], 1, at - 1)
-		if (!((a, key) in value) || value[a, key] != substr(pair[i], at + 1))
-			return 0
-	}
-	return 1
-}
-
 # add_terms(size, from, text): appends every term of `size` conditions that
 # covers an agreeing arm and no other, and that no shorter term includes.
 function add_terms(size, from, text,    k, a, v, seen, i, yes, no) {
@@ -171,8 +146,8 @@ function add_terms(size, from, text,    k, a, v, seen, i, yes, no) {
 		for (i = 0; i < terms; i++)
 			if (includes(text, term[i])) return
 		for (a = 0; a < arms; a++)
-			if (matches_all(a, text)) {
-				if (agrees[a]) yes++
+			if (includes(conditions_of[a], text)) {
+				if (agrees[a] == sought) yes++
 				else no++
 			}
 		if (yes && !no) {
@@ -201,27 +176,25 @@ function includes(text, short,    n, i, pair) {
 	return 1
 }
 
-# forget(a): empties an array.
-function forget(a,    k) { for (k in a) delete a[k] }
-
-# cover(): the terms that together cover all agreeing arms, as few and as short
+# cover(which): the terms that together cover all arms that agree, or do not, as few and as short
 # as can be found: each time the term that covers most arms not covered yet;
 # then terms that the others made needless are dropped.  Returns them joined by
 # "or", and leaves in `literals` how many conditions that names; "" if the
 # arms' conditions cannot tell.
-function cover(    size, a, t, best, gain, most, left, text, part, n, u, needed, n_chosen) {
+function cover(which,    size, a, t, best, gain, most, left, text, part, n, u, needed, n_chosen) {
+	sought = which
 	terms = n_chosen = left = literals = 0
-	forget(term); forget(length_of); forget(covered); forget(chosen); forget(dropped)
+	split("", term); split("", length_of); split("", covered); split("", chosen); split("", dropped)
 	for (size = 1; size <= nkeys && size <= 5; size++)
 		add_terms(size, 0, "")
 	for (a = 0; a < arms; a++)
-		if (agrees[a]) left++
+		if (agrees[a] == which) left++
 	while (left) {
 		most = 0
 		for (t = 0; t < terms; t++) {
 			gain = 0
 			for (a = 0; a < arms; a++)
-				if (agrees[a] && !covered[a] && matches_all(a, term[t])) gain++
+				if (agrees[a] == which && !covered[a] && includes(conditions_of[a], term[t])) gain++
 			if (gain > most || (gain == most && gain && length_of[t] < length_of[best])) {
 				most = gain
 				best = t
@@ -230,7 +203,7 @@ function cover(    size, a, t, best, gain, most, left, text, part, n, u, needed,
 		if (!most) return ""
 		chosen[n_chosen++] = best
 		for (a = 0; a < arms; a++)
-			if (agrees[a] && !covered[a] && matches_all(a, term[best])) {
+			if (agrees[a] == which && !covered[a] && includes(conditions_of[a], term[best])) {
 				covered[a] = 1
 				left--
 			}
@@ -238,10 +211,10 @@ function cover(    size, a, t, best, gain, most, left, text, part, n, u, needed,
 	for (n = 0; n < n_chosen; n++) {
 		needed = 0
 		for (a = 0; a < arms && !needed; a++) {
-			if (!agrees[a] || !matches_all(a, term[chosen[n]])) continue
+			if (agrees[a] != which || !includes(conditions_of[a], term[chosen[n]])) continue
 			needed = 1
 			for (u = 0; u < n_chosen; u++)
-				if (u != n && !(u in dropped) && matches_all(a, term[chosen[u]])) needed = 0
+				if (u != n && !(u in dropped) && includes(conditions_of[a], term[chosen[u]])) needed = 0
 		}
 		if (!needed) dropped[n] = 1
 	}
@@ -258,12 +231,10 @@ function cover(    size, a, t, best, gain, most, left, text, part, n, u, needed,
 
 # condition(): when the claim holds, or, where that names fewer conditions, when
 # it does not, as "not (...)".
-function condition(    yes, no, n_yes, a) {
-	yes = cover()
+function condition(    yes, no, n_yes) {
+	yes = cover(1)
 	n_yes = literals
-	for (a = 0; a < arms; a++) agrees[a] = !agrees[a]
-	no = cover()
-	for (a = 0; a < arms; a++) agrees[a] = !agrees[a]
+	no = cover(0)
 	if (no != "" && (yes == "" || literals < n_yes)) return "not (" no ")"
 	return yes == "" ? "no condition of these arms alone" : yes
 }
@@ -329,15 +300,28 @@ function doubt(    i, k, a, on, ran, untested_basis) {
 }
 
 # judge(): the verdict by the arms that are counted.
-function judge(    a, in_scope) {
+function judge(    a, meant) {
 	if (agreeing == arms) return "holds"
 	if (agreeing == 0) return "does-not-hold"
 	for (a = 0; a < arms; a++)
-		if (matches(a, article) && matches(a, missing(defaults, article))) {
-			in_scope++
+		if (in_scope(a)) {
+			meant++
 			if (!agrees[a]) return "holds-if"
 		}
-	return in_scope ? "holds" : "holds-if"
+	return meant ? "holds" : "holds-if"
+}
+
+# in_scope(a): the arm has what the article states, and for the rest this kernel's
+# defaults, as far as it has these conditions at all.
+function in_scope(a,    n, i, pair, at, key, stated) {
+	n = split(article " " defaults, pair, " ")
+	for (i = 1; i <= n; i++) {
+		at = index(pair[i], "=")
+		key = substr(pair[i], 1, at - 1)
+		if ((a, key) in value && !(key in stated) && value[a, key] != substr(pair[i], at + 1)) return 0
+		stated[key]
+	}
+	return 1
 }
 
 # exceptions(): the same as condition(), where the arms from `tested` on are of the
@@ -345,20 +329,7 @@ function judge(    a, in_scope) {
 function exceptions(    a, text, seen) {
 	for (a = 0; a < tested; a++)
 		if (!agrees[a]) seen = 1
-	for (a = 0; a < arms; a++) agrees[a] = !agrees[a]
-	text = cover()
-	for (a = 0; a < arms; a++) agrees[a] = !agrees[a]
+	text = cover(0)
 	if (text == "") return condition() "; not all that this leaves out was tested here"
 	return "not (" text ", " (seen ? "part of " : "") "which was not tested here)"
-}
-
-# missing(all, some): the conditions of `all` whose names `some` does not set.
-function missing(all, some,    n, i, pair, at, text) {
-	n = split(all, pair, " ")
-	for (i = 1; i <= n; i++) {
-		at = index(pair[i], "=")
-		if (index(" " some, " " substr(pair[i], 1, at)) == 0)
-			text = text " " pair[i]
-	}
-	return text
 }
