@@ -49,15 +49,6 @@ static int range_socket(const struct client *cl)
 	return fd;
 }
 
-/* await_fin - wait for the peer's FIN; neither end ever writes */
-static void await_fin(int fd)
-{
-	char byte;
-
-	if (read(fd, &byte, 1) < 0)
-		die_errno("read");
-}
-
 /*
  * leave_time_wait - one connection, closed by the client first; it is in
  * TIME-WAIT when its read() returns: tcp_fin() wakes the reader after that

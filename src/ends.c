@@ -48,3 +48,12 @@ int accept_end(int listener)
 		die_errno("accept");
 	return fd;
 }
+
+/* await_fin - wait for the peer's FIN; neither end ever writes */
+void await_fin(int fd)
+{
+	char byte;
+
+	if (read(fd, &byte, 1) < 0)
+		die_errno("read");
+}

@@ -36,6 +36,7 @@ void read_port_range(unsigned int *low, unsigned int *high);
 int blocking_socket(sa_family_t family);
 int listen_at(const struct addr *at);
 int accept_end(int listener);
+void await_fin(int fd);
 
 /* room.c: for --bulk */
 bool time_waits(int64_t *n);

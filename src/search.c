@@ -56,7 +56,12 @@ static int connect_from_any(struct search *se, int to, struct sample *s,
 	return (int)(addr_port(&local) - se->low);
 }
 
-/* close_pair - close both ends, ours first; with @reset without TIME-WAIT */
+/*
+ * close_pair - close both ends, ours first; with @reset without TIME-WAIT
+ *
+ * A FIN that is not worked on at once (by ksoftirqd, where there is much to do)
+ * would meet the other one: a simultaneous close, and two TIME-WAITs.
+ */
 static void close_pair(const int pair[2], bool reset)
 {
 	struct linger now = {.l_onoff = 1};
@@ -65,6 +70,8 @@ static void close_pair(const int pair[2], bool reset)
 	    setsockopt(pair[0], SOL_SOCKET, SO_LINGER, &now, sizeof(now)))
 		die_errno("SO_LINGER");
 	close(pair[0]);
+	if (!reset)
+		await_fin(pair[1]);
 	close(pair[1]);
 }
 
