@@ -172,7 +172,13 @@ experiment host-dies <<'EOF'
 	saw connected
 EOF
 
+# A machine that is busy, and one that is slow.
 experiment too-slow <<'EOF'
+	now_ms
+	too_slow 1000 $((reply - 2000))
+	saw connected
+EOF
+experiment far-too-slow <<'EOF'
 	too_slow 10 0
 	saw connected
 EOF
@@ -428,7 +434,8 @@ judged "$out_dir" no-word-inside unexpected "/no-word-inside:$(line_of no-word-i
 judged "$out_dir" no-state-inside unexpected "/no-state-inside:$(line_of no-state-inside TIMEWAIT): there is no state 'TIMEWAIT'"
 judged "$out_dir" dies unexpected "the arm's process died, with exit code 137"
 judged "$out_dir" host-dies unexpected 'host (here|there) has died'
-judged "$out_dir" too-slow skipped 'too slow, 20 times: took [0-9]+ ms, may take 10'
+judged "$out_dir" too-slow skipped 'too slow, 20 times: took 2[0-9]+ ms, may take 1000'
+judged "$out_dir" far-too-slow skipped 'too slow, 6 times: took [0-9]+ ms, may take 10'
 judged "$out_dir" exits-75 unexpected "the arm's process died, with exit code 75"
 judged "$out_dir" misspelt unexpected "the arm's process died.*no_such_variable: unbound variable"
 judged "$out_dir" no-ss unexpected 'ss on host here: exit code 127'
