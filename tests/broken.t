@@ -87,7 +87,8 @@ judged "$tmp/out" ends-44501 unexpected 'server -j 127.0.0.1 44501: exit code 13
 judged "$tmp/out" ends-44502 unexpected 'server -j 127.0.0.1 44502: exit code 3, not 0'
 judged "$tmp/out" ends-44503 unexpected 'server -j 127.0.0.1 44503: on standard error: server: something odd'
 judged "$tmp/out" ends-44504 unexpected 'on standard error: ==7==ERROR: LeakSanitizer'
-judged "$tmp/out" ends-44506 unexpected 'does not answer'
+judged "$tmp/out" ends-44506 unexpected 'does not answer: wait [0-9]+'
+like 'what keeps it is in the record' '"process .host here.: [0-9]+ S [a-z_0-9]+: [^"]*server -j 127.0.0.1 44506' "$(<"$tmp/out/results.json")"
 judged "$tmp/out" stopped-44501 unexpected 'exit code 134, not 0'
 judged "$tmp/out" refused-44505 unexpected 'client -j -H 127.0.0.1 44505: client.c:1:2: runtime error'
 judged "$tmp/out" killed unexpected 'exit code 137, not 0'

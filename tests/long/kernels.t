@@ -8,7 +8,7 @@ experiments=(hello tw-isn not-yet-closed no-listener tw-reuse-delay local-ports 
 run $kernels run -k "$file" --limit 3500 --out "$tmp/out" --quick "${experiments[@]}"
 is "Linux $release: exit code" 0 "$status"
 note "$err"
-[ "$status" = 0 ] || note "$(awk -F '\t' '$4 != "true" { print $1 ": " $8 ": " $6 ": " $10 }' "$tmp/out/$release/arms.tsv")"
+tell_failed "$tmp/out/$release" "${experiments[@]}"
 like 'the table' "^Linux ${release//+/[+]}, ${#experiments[@]} experiments" "$out"
 run scripts/lab show hello "$tmp/out/$release"
 is 'the run is one of the lab' 0 "$status"

@@ -32,6 +32,7 @@ run $kernels run -k "$file" --limit 3500 --out "$tmp/out" --probe hello "$tmp/mu
 note "$err"
 is "Linux $release: something is unexpected" 1 "$status"
 is 'of hello, nothing' '' "$(awk -F '\t' '$1 == "hello" && $4 != "true"' "$tmp/out/$release/arms.tsv")"
+tell_failed "$tmp/out/$release" hello
 is 'of the mutants, three' $'the reason names tcp_timewait_state_process, which was not called
 the reason names tcp_reset, which was not called
 the reason names inet_bind_conflict, which does not decide that' \
