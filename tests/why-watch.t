@@ -172,7 +172,7 @@ client: [^
 ]*$' "$err"
 
 in_sandbox 'another network namespace' <<'END'
-"$why" -- unshare -n sh -c 'ip link set lo up; ./server -n 0 -d 127.0.0.1 8080 </dev/null & sleep 0.5; ./server 127.0.0.1 8080 </dev/null; kill $!' 2>&1
+"$why" -- unshare -n sh -c 'ip link set lo up; ./server -n 0 -d 127.0.0.1 8080 </dev/null & until [ -n "$(ss -HOtln sport = :8080)" ]; do sleep 0.02; done; ./server 127.0.0.1 8080 </dev/null; kill $!' 2>&1
 END
 says 'the holder there' 'Process: server, pid [0-9]+'
 
