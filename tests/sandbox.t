@@ -238,22 +238,27 @@ namespaces() {
 steps_are() { [ "$(grep -c . "$tmp/steps")" = "$1" ]; }
 
 # windows USER: a parent dies after fork(), but before the child's parent-death
-# signal is set.  A setpriv that takes its time holds the window open.
+# signal is set.  A setpriv that waits until then holds the window open.
 windows() {
 	local who=$1 nth victim caller reader
 
-	mkdir -p "$tmp/slow"
+	mkdir -p -m 755 "$tmp/slow"
 	# All of the chain hold its other end.  (While a process is in execve(2) it
 	# has no environment, and alive does not see it.)
 	mkfifo "$tmp/held-$who"
-	# shellcheck disable=SC2016  # for the shell in it
-	printf '#!/bin/sh\necho "$PPID" >>%s\nsleep 0.5\nexec %s "$@"\n' \
-		"$tmp/steps" "$(type -P setpriv)" >"$tmp/slow/setpriv"
-	chmod 755 "$tmp/slow" "$tmp/slow/setpriv"
 	for nth in 1 2; do
 		rm -f "$ran" "$tmp/steps"
 		: >"$tmp/steps"
 		chmod 666 "$tmp/steps"
+		cat >"$tmp/slow/setpriv" <<-SH
+			#!/bin/sh
+			echo "\$PPID" >>$tmp/steps
+			if [ "\$(wc -l <$tmp/steps)" = $nth ]; then
+				while read -r stat 2>/dev/null </proc/\$PPID/stat && [ "\${stat#*) Z}" = "\$stat" ]; do sleep 0.01; done
+			fi
+			exec $(type -P setpriv) "\$@"
+		SH
+		chmod 755 "$tmp/slow/setpriv"
 		SANDBOX_TEST=$mark "${as[@]}" env PATH="$tmp/slow:$PATH" bash -c '"$@"; :' caller \
 			"$sandbox" touch "$ran" </dev/null >/dev/null 2>&1 9>"$tmp/held-$who" &
 		caller=$!
