@@ -54,6 +54,7 @@ void await_fin(int fd)
 {
 	char byte;
 
-	if (read(fd, &byte, 1) < 0)
-		die_errno("read");
+	while (read(fd, &byte, 1) < 0)
+		if (errno != EINTR)
+			die_errno("read");
 }
