@@ -98,7 +98,7 @@ $0 == "" { next }
 	condition[name, runs] = json["condition"]
 	for (i = 0; ("arms/" i "/expected") in json; i++) {
 		at = "arms/" i "/"
-		key = json[at "arm"]
+		key = (json[at "control"] == "true" ? "control: " : "") conditions(at "conditions/")
 		if (!((name, key) in arm)) {
 			arm[name, key] = 1
 			arm_at[name, ++arms[name]] = key
@@ -108,6 +108,16 @@ $0 == "" { next }
 		ok[name, key, runs] = json[at "ok"] == "false" ? "false" : "true"
 		why[name, key, runs] = json[at "why"]
 	}
+}
+
+# conditions(at): NAME=VALUE ..., sorted: the order in which an experiment names them is
+# none of an arm's.
+function conditions(at,    k, n, list, i, j, swap, text) {
+	for (k in json) if (index(k, at) == 1) list[++n] = substr(k, length(at) + 1) "=" json[k]
+	for (i = 2; i <= n; i++)
+		for (j = i; j > 1 && list[j] < list[j - 1]; j--) { swap = list[j]; list[j] = list[j - 1]; list[j - 1] = swap }
+	for (i = 1; i <= n; i++) text = text (i > 1 ? " " : "") list[i]
+	return text
 }
 
 # --- comparing ---------------------------------------------------------------
