@@ -216,7 +216,7 @@ dist_files = .ci .clang-format .gitignore .shellcheckrc LICENSE Makefile README.
 
 # What is committed; where there is no git, what is here.
 dist: ## make rtest-VERSION.tar.gz
-	@set -e; folder=$$(mktemp -d); trap 'rm -rf "$$folder"' EXIT; \
+	@set -e; folder=$$(mktemp -d); trap 'rm -rf "$$folder"' EXIT; trap 'exit 1' HUP INT TERM; \
 	if [ -e .git ] && git rev-parse -q --verify HEAD >/dev/null 2>&1; then \
 		git archive --prefix='$(name)/' HEAD >"$$folder/tar"; \
 	else \
@@ -252,7 +252,7 @@ deb: ## make a Debian package in build/deb
 
 clean: ## remove what was built
 	rm -rf build
-	rm -f $(programs) $(benches) rtest-*.tar.gz
+	rm -f $(programs) $(benches) rtest-*.tar.gz*
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 12
