@@ -7,8 +7,6 @@
 . "${0%/*}/tap.bash"
 . tests/experiments.bash
 lab_works
-# shellcheck disable=SC2034 # for run
-limit=150
 
 # A program, as run's timeout takes no function.
 cat >"$tmp/marked" <<END
@@ -25,7 +23,7 @@ no_verdict() {
 	run "$tmp/marked" "$@"
 	[[ $status =~ ^($code)$ && -z $out && $err =~ $regex && $(wc -l <"$tmp/.err") -le 1 ]]
 	verdict $? "$what" || { note "want: $code, nothing on stdout, '$regex'"; note "got:  $status, '$out', '$err'"; }
-	until_true 20 nothing_left
+	until_true nothing_left
 	verdict $? "$what: nothing is left" || note "$(marked_now)"
 }
 
@@ -48,7 +46,7 @@ wait \$!
 # (The client can have ended first, and the server with it.)
 wait \$!
 eval "\$end"
-while :; do sleep 1; done
+sleep 1000
 END
 stub client <<END
 #!/bin/sh
@@ -68,6 +66,11 @@ experiment stopped-44501 <<'EOF'
 	stop server
 	saw connected
 EOF
+experiment quiet-44504 <<'EOF'
+	server=$there:44504
+	server_without_events "$there" 44504
+	observe client -H "$there" 44504
+EOF
 experiment refused-44505 <<'EOF'
 	observe client -H "$there" 44505
 	saw connected
@@ -81,12 +84,13 @@ experiment system-tool <<'EOF'
 	awk 'no such program {'
 	saw connected
 EOF
-run env RTEST_BIN="$tmp/bin" "$lab" run --jobs 16 --patience 4 --format json --out "$tmp/out" "$tmp/experiments/"*
+run env RTEST_BIN="$tmp/bin" "$lab" run --jobs 4 --patience 6 --format json --out "$tmp/out" "$tmp/experiments/"*
 is 'programs that end badly: exit code, nothing on stderr' 1: "$status:$err"
 judged "$tmp/out" ends-44501 unexpected 'server -j 127.0.0.1 44501: exit code 134, not 0'
 judged "$tmp/out" ends-44502 unexpected 'server -j 127.0.0.1 44502: exit code 3, not 0'
 judged "$tmp/out" ends-44503 unexpected 'server -j 127.0.0.1 44503: on standard error: server: something odd'
-judged "$tmp/out" ends-44504 unexpected 'on standard error: ==7==ERROR: LeakSanitizer'
+judged "$tmp/out" ends-44504 unexpected 'server -j 127.0.0.1 44504: ==7==ERROR: LeakSanitizer'
+judged "$tmp/out" quiet-44504 unexpected 'server 127.0.0.1 44504: ==7==ERROR: LeakSanitizer'
 judged "$tmp/out" ends-44506 unexpected 'does not answer: wait [0-9]+'
 like 'what keeps it is in the record' '"process .host here.: [0-9]+ S [a-z_0-9]+: [^"]*server -j 127.0.0.1 44506' "$(<"$tmp/out/results.json")"
 judged "$tmp/out" stopped-44501 unexpected 'exit code 134, not 0'
@@ -121,12 +125,10 @@ condition nth '*' "nothing"
 grid old=TIME-WAIT nth=1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17,18,19,20,21,22,23,24,25,26,27,28,29,30
 control old=none nth=1
 expect() { [ "$old" = none ] && rule EADDRNOTAVAIL "f: a rule" connect || rule connected "f: a rule"; }
-steps() { nap 5; saw "$expected" connect; }
+steps() { nap 60; saw "$expected" connect; }
 EOF
-began=$SECONDS
 no_verdict 'a worker that dies while others go on' 1 '^lab: a worker died \(process [0-9]+\): no verdict from this run$' \
 	"$lab" run --jobs 2 "$tmp/experiments/"{worker,many}
-ok 'a worker that dies: the run ends at once' [ $((SECONDS - began)) -lt 60 ]
 # Half a record is none.
 whole half <<'EOF'
 claim "a claim" connected
@@ -153,11 +155,11 @@ RTEST_T_MARK=$$ env --default-signal=INT "$lab" run "$tmp/experiments/waits" >"$
 pid=$!
 # shellcheck disable=SC2317 # until_true calls it
 arm_waits() { marked_now | grep -q 'server -j .* 44477'; }
-until_true 30 arm_waits
+until_true arm_waits
 kill -INT $pid
 wait $pid
 is 'SIGINT: exit code, and no word' 130: "$?:$(cat "$tmp/said")"
-ok 'SIGINT: nothing is left' until_true 20 nothing_left
+ok 'SIGINT: nothing is left' until_true nothing_left
 
 the_rest_is_long
 # --- the system ---
@@ -210,19 +212,18 @@ for files in 64 80; do
 	is "ulimit -n $files: exit code, nothing on stderr" 0: "$status:$err"
 done
 as_user=()
-if [ "$(id -u)" = 0 ]; then
-	chmod 755 "$tmp"
-	# One that nobody else is.
-	as_user=(setpriv --reuid 64999 --regid 64999 --clear-groups)
-fi
+chmod 755 "$tmp"
+# One that nobody else is.
+((EUID)) || as_user=(setpriv --reuid 64999 --regid 64999 --clear-groups)
 if "${as_user[@]}" scripts/sandbox true 2>/dev/null; then
 	for processes in 4 8 14 24; do
 		run "$tmp/marked" "${as_user[@]}" bash -c "ulimit -u $processes; exec $lab run --patience 3 --jobs 4 '$tmp/experiments/fine' '$tmp/experiments/asks'"
-		# Some are enough.
 		[[ $status == 0 && $out == *', 4 arms, '*'2 hold; 0 unexpected'* || $status != 0 && $status != 124 && $out != *' hold; 0 unexpected'* ]]
 		verdict $? "ulimit -u $processes: all arms, or not 0; no hang" || note "$status: $out$err"
-		ok "ulimit -u $processes: nothing is left" until_true 20 nothing_left
+		ok "ulimit -u $processes: nothing is left" until_true nothing_left
 	done
+	run "${as_user[@]}" bash -c "ulimit -u 2000; exec $lab run --jobs 4 '$tmp/experiments/fine' '$tmp/experiments/asks'"
+	is 'ulimit -u 2000 is enough' 0: "$status:$err"
 else
 	skip 'ulimit -u' 'an ordinary user gets no sandbox here'
 fi
@@ -232,7 +233,7 @@ facts() { sed -E 's/"seconds":[0-9.]+//; s/"evidence":\[[^]]*\]//g' "$tmp/.out";
 run $lab run --format json "$tmp/experiments/"{fine,asks}
 want=$status:$(facts)
 cat >"$tmp/noise" <<'END'
-observed=EFAKE results=/nonexistent experiment=x reply=x snapshot=x here=1.2.3.4
+observed=EFAKE results=/nonexistent experiment=x reply=x here=1.2.3.4
 queue=(1 2) jobs=0 quick=1 verbose=1 format=tap patience=0 asking=1 out=/nonexistent
 saw() { observed=EFAKE; }
 END
