@@ -4,7 +4,6 @@
 # shellcheck disable=SC2016 # texts for another bash
 . "${0%/*}/tap.bash"
 . tests/experiments.bash
-limit=300
 lab_works
 
 # --- list and show ---
@@ -134,7 +133,7 @@ for signal in TERM HUP; do
 	rm -f "$tmp/endless.begun"
 	$lab run --out "$tmp/ended" "$tmp/endless" </dev/null >"$tmp/.out" 2>"$tmp/.err" &
 	pid=$!
-	until_true 30 [ -e "$tmp/endless.begun" ]
+	until_true [ -e "$tmp/endless.begun" ]
 	kill -$signal $pid
 	wait $pid
 	code=$?
@@ -212,6 +211,7 @@ refused '--patience wants a value' run --patience
 for patience in x 0.5 0 -1 08 ' 5' 99999999; do
 	refused "--patience wants a whole number of seconds, not '$patience'" run --patience "$patience" --out "$tmp/untouched" hello
 done
+refused "--tries wants a number from 1 to 999, not '0'" run --tries 0 hello
 ok "a usage error touches nothing" [ ! -e "$tmp/untouched" ]
 
 # fails REGEX COMMAND...: one line, exit 1.

@@ -172,14 +172,10 @@ experiment host-dies <<'EOF'
 	saw connected
 EOF
 
-# A machine that is busy, and one that is slow.
+# A machine that is too slow.
 experiment too-slow <<'EOF'
 	now_ms
 	too_slow 1000 $((reply - 2000))
-	saw connected
-EOF
-experiment far-too-slow <<'EOF'
-	too_slow 10 0
 	saw connected
 EOF
 
@@ -371,9 +367,8 @@ whole open-fine <<<"${open/4,5,6/4,5}"
 line_of() { grep -n -- "$2" "$tmp/experiments/$1" | cut -d: -f1; }
 
 out_dir=$tmp/out
-limit=120
 ok=("$tmp/experiments/"{fine,skipped,young,texts,once-too-slow,open-fine,left-control,untested{,-same,-unsaid,-beyond,-scope,-first}})
-run $lab run --jobs 24 --patience 8 --out "$out_dir" --format json "${ok[@]}"
+run $lab run --jobs 24 --patience 20 --out "$out_dir" --format json "${ok[@]}"
 is "what is right, and what is skipped: exit code, nothing on stderr" 0: "$status:$err"
 judged "$out_dir" fine holds connected
 unlike "fine: nothing of tries" 'run again' "$(grep ^fine "$out_dir/evidence.tsv")"
@@ -400,15 +395,17 @@ else
 	skip "texts: jq reads them as they were" "no jq"
 fi
 
+run $lab run --tries 2 --out "$out_dir" "$tmp/experiments/too-slow"
+judged "$out_dir" too-slow skipped 'too slow, 2 times: took 2[0-9]+ ms, may take 1000'
 run $lab run --long --timing "$tmp/experiments/left-control"
 is "--long: its control has run" "0 1 holds; 0 unexpected" "$status $(grep unexpected <<<"$out")"
 like "--timing: a table on standard error" '^experiment +arms.*left-control' "$err"
 
 rm "${ok[@]}"
-run $lab run --jobs 24 --patience 8 --format json --out "$out_dir" "$tmp/experiments/"*
+run $lab run --jobs 24 --patience 20 --format json --out "$out_dir" "$tmp/experiments/"*
 is "the others: exit code, nothing on stderr" 1: "$status:$err"
 judged "$out_dir" other-outcome unexpected ECONNREFUSED
-judged "$out_dir" await-state unexpected 'is in state ESTAB, not TIME-WAIT, after 8 s'
+judged "$out_dir" await-state unexpected 'is in state ESTAB, not TIME-WAIT, after 20 s'
 judged "$out_dir" await-gone unexpected 'is in state ESTAB, not none'
 judged "$out_dir" not-any-more unexpected 'is in state ESTAB, no longer in TIME-WAIT'
 for name in no-state no-state-to-count; do
@@ -416,7 +413,7 @@ for name in no-state no-state-to-count; do
 done
 judged "$out_dir" left unexpected '127.0.0.1:44401 127.0.0.1:44400 has left TIME-WAIT before the attempt'
 judged "$out_dir" not-counted unexpected 'ss showed 1 timewait socket with these ends, TcpExtTWRecycled counts 0'
-judged "$out_dir" never-settles unexpected 'still there after 8 s: here: '
+judged "$out_dir" never-settles unexpected 'still there after 20 s: here: '
 judged "$out_dir" queues unexpected '1000 bytes written, but ss shows Send-Q 0 and Recv-Q 0'
 judged "$out_dir" segments-in unexpected 'here received 0 segments, not 5'
 judged "$out_dir" no-segment unexpected '0 segments \[S\] from 127.0.0.1:44401, not 1'
@@ -424,7 +421,7 @@ judged "$out_dir" disagree unexpected "the sources differ: '1' and '2'"
 judged "$out_dir" start-fails unexpected 'start client .*ECONNREFUSED'
 judged "$out_dir" run-fails unexpected 'client .*ECONNREFUSED'
 judged "$out_dir" finish-fails unexpected 'server ended without the event end'
-judged "$out_dir" no-event unexpected 'server did not report accepted within 8 s'
+judged "$out_dir" no-event unexpected 'server did not report accepted within 20 s'
 judged "$out_dir" no-sysctl unexpected "/no-sysctl:$(line_of no-sysctl wmen): there is no sysctl net.ipv4.tcp_wmen"
 judged "$out_dir" bad-sysctl unexpected 'the kernel refuses net.ipv4.ip_local_port_range'
 judged "$out_dir" no-link unexpected 'here has no neighbour to mislead'
@@ -435,7 +432,6 @@ judged "$out_dir" no-state-inside unexpected "/no-state-inside:$(line_of no-stat
 judged "$out_dir" dies unexpected "the arm's process died, with exit code 137"
 judged "$out_dir" host-dies unexpected 'host (here|there) has died'
 judged "$out_dir" too-slow skipped 'too slow, 20 times: took 2[0-9]+ ms, may take 1000'
-judged "$out_dir" far-too-slow skipped 'too slow, 6 times: took [0-9]+ ms, may take 10'
 judged "$out_dir" exits-75 unexpected "the arm's process died, with exit code 75"
 judged "$out_dir" misspelt unexpected "the arm's process died.*no_such_variable: unbound variable"
 judged "$out_dir" no-ss unexpected 'ss on host here: exit code 127'

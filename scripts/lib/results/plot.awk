@@ -3,8 +3,8 @@
 #
 #	awk -v form=svg|text [-v width=N] -f html.awk -f plot.awk FILE
 #
-# FILE has tab-separated lines; those with # say what is drawn, all others are
-# points:
+# FILE has tab-separated lines; those with # come first and say what is drawn, all
+# others are points:
 #
 #	#title	What is shown
 #	#x	label and (unit)

@@ -62,7 +62,7 @@ function begin(name,    field) {
 	experiment = name
 	split(declared[name], field, "\t")
 	article = field[E["article"]]
-	arms = agreeing = nkeys = terms = untested = seen = unexpected = 0
+	arms = agreeing = nkeys = untested = seen = unexpected = 0
 	reason = no_control = undecided = ""
 	split("", agrees); split("", value); split("", known); split("", keys)
 	split("", observed); split("", promised); split("", is_control); split("", name_of_arm)
@@ -139,8 +139,8 @@ function count(yes, conditions,    n, i, pair, at, key) {
 	arms++
 }
 
-# add_terms(size, from, text): appends every term of `size` conditions that
-# covers an agreeing arm and no other, and that no shorter term includes.
+# add_terms(size, from, text): appends every term of `size` conditions that covers an arm
+# that agrees as is `sought`, and no other, and that no shorter term includes.
 function add_terms(size, from, text,    k, a, v, seen, i, yes, no) {
 	if (size == 0) {
 		for (i = 0; i < terms; i++)
