@@ -115,7 +115,7 @@ fi
 
 "$server" -o -j 7002 >"$tmp/s.out" 2>&1 &
 pid=$!
-until_true 30 grep -q bound "$tmp/s.out"
+until_true grep -q bound "$tmp/s.out"
 refused 1 "bind to 0.0.0.0:7002: [A-Za-z ]+ \[EADDRINUSE\]$" \
 	"$server" 7002
 refused 1 "bind to 0.0.0.0:7002: [A-Za-z ]+ \[EADDRINUSE\]$" \
@@ -167,7 +167,7 @@ if [ "$(nm -D "$server" 2>/dev/null | grep -cE '__[at]san_init')" != 0 ]; then
 elif gcc -shared -fPIC -o "$tmp/aborted.so" "$tmp/aborted.c" 2>"$tmp/err"; then
 	LD_PRELOAD=$tmp/aborted.so "$server" -j -d 7008 >"$tmp/s.out" 2>"$tmp/s.err" </dev/null &
 	pid=$!
-	until_true 30 grep -q listening "$tmp/s.out"
+	until_true grep -q listening "$tmp/s.out"
 	run "$client" -c 127.0.0.1 7008
 	wait "$pid"
 	is "accept() gives ECONNABORTED: the next connection is served" \
@@ -191,11 +191,11 @@ for name in server client; do
 			"$?|$(cat "$tmp/err")"
 	done
 done
-timeout 30 "$server" -j 7005 >/dev/full 2>"$tmp/err" </dev/null
+timeout 600 "$server" -j 7005 >/dev/full 2>"$tmp/err" </dev/null
 is "server -j >/dev/full" \
 	"1|server: write to standard output: No space left on device [ENOSPC]" \
 	"$?|$(cat "$tmp/err")"
-timeout 30 "$server" -j 7005 >&- 2>"$tmp/err" </dev/null
+timeout 600 "$server" -j 7005 >&- 2>"$tmp/err" </dev/null
 is "server -j >&-" \
 	"1|server: write to standard output: Bad file descriptor [EBADF]" \
 	"$?|$(cat "$tmp/err")"
@@ -203,16 +203,16 @@ for to in full closed pipe; do
 	: >"$tmp/s.err"	# here: it may still hold what an earlier one said
 	"$server" -A -v -d -m hello 7006 >/dev/null 2>"$tmp/s.err" </dev/null &
 	pid=$!
-	until_true 30 grep -q listening "$tmp/s.err"
+	until_true grep -q listening "$tmp/s.err"
 	case $to in
 	full)
-		timeout 30 "$client" -d 127.0.0.1 7006 >/dev/full 2>"$tmp/err"
+		timeout 600 "$client" -d 127.0.0.1 7006 >/dev/full 2>"$tmp/err"
 		is "received data: stdout is full" \
 			"1|client: write to standard output: No space left on device [ENOSPC]" \
 			"$?|$(cat "$tmp/err")"
 		;;
 	closed)
-		timeout 30 "$client" -d 127.0.0.1 7006 >&- 2>"$tmp/err"
+		timeout 600 "$client" -d 127.0.0.1 7006 >&- 2>"$tmp/err"
 		is "received data: stdout is closed" \
 			"1|client: write to standard output: Bad file descriptor [EBADF]" \
 			"$?|$(cat "$tmp/err")"
@@ -221,7 +221,7 @@ for to in full closed pipe; do
 		mkfifo "$tmp/pipe"
 		# shellcheck disable=SC2094
 		exec 5<>"$tmp/pipe" 6>"$tmp/pipe" 5>&- # no reader is left
-		timeout 30 "$client" -d 127.0.0.1 7006 >&6 2>"$tmp/err"
+		timeout 600 "$client" -d 127.0.0.1 7006 >&6 2>"$tmp/err"
 		is "received data: nobody reads stdout" \
 			"1|client: write to standard output: Broken pipe [EPIPE]" \
 			"$?|$(cat "$tmp/err")"
@@ -231,13 +231,13 @@ for to in full closed pipe; do
 	wait "$pid"
 done
 
-timeout 30 "$client" 127.0.0.1 7007 </ 2>"$tmp/err"
+timeout 600 "$client" 127.0.0.1 7007 </ 2>"$tmp/err"
 is "a directory as stdin, and nobody there" 1 $?
 : >"$tmp/s.err"
 "$server" -A -v -d 7007 >/dev/null 2>"$tmp/s.err" </dev/null &
 pid=$!
-until_true 30 grep -q listening "$tmp/s.err"
-timeout 30 "$client" 127.0.0.1 7007 </ 2>"$tmp/err"
+until_true grep -q listening "$tmp/s.err"
+timeout 600 "$client" 127.0.0.1 7007 </ 2>"$tmp/err"
 is "a directory as stdin" \
 	"1|client: read standard input: Is a directory [EISDIR]" \
 	"$?|$(cat "$tmp/err")"

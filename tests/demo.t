@@ -76,7 +76,7 @@ typed_in syn-in-time-wait 1 >"$tmp/forged"
 # Between them wait, as a person does, for what ss shows.
 # shellcheck disable=SC2016 # for the other shell
 mapfile -t typed <"$tmp/typed"
-run scripts/sandbox tcp_timestamps=0 -- bash -c "
+run taskset -c "$(awk '{ print $39 }' /proc/self/stat)" scripts/sandbox tcp_timestamps=0 -- bash -c "
 	exec <> <(:)
 	until_ss() { for _ in {1..500}; do ss -Htan | grep -q \"\$1\" && return; sleep 0.02; done; exit 9; }
 	cd '$RTEST_BIN'
@@ -158,22 +158,22 @@ $lab demo client-close <"$tmp/fifo" >"$tmp/shown" 2>&1 &
 pid=$!
 exec {key}>"$tmp/fifo"
 printf '\n\n\n' >&"$key"
-until_true 30 grep -q 'step 3' "$tmp/shown"
+until_true grep -q 'step 3' "$tmp/shown"
 printf q >&"$key"
 wait $pid
 is "q while programs run: exit code" 0 $?
 unset RTEST_MARK
-ok "q while programs run leaves no process" until_true 10 nobody_marked
+ok "q while programs run leaves no process" until_true nobody_marked
 exec {key}>&-
 for signal in TERM HUP KILL; do
 	RTEST_MARK=demo$$ $lab demo client-close <"$tmp/fifo" >"$tmp/shown" 2>"$tmp/.err" &
 	pid=$!
 	exec {key}>"$tmp/fifo"
 	printf '\n\n\n' >&"$key"
-	until_true 30 grep -q 'step 3' "$tmp/shown"
+	until_true grep -q 'step 3' "$tmp/shown"
 	kill -$signal $pid
 	wait $pid 2>/dev/null
-	ok "SIG$signal leaves no process" until_true 10 nobody_marked
+	ok "SIG$signal leaves no process" until_true nobody_marked
 	exec {key}>&-
 done
 
@@ -237,12 +237,12 @@ on_terminal() {
 	rm -f "$tmp/typescript"
 	printf '%s\n' "stty $size" "$command" 'echo "exit code $?"' 'stty -a' 'echo the end' >"$tmp/session"
 	while (($#)); do
-		until_true 60 grep -qsa -- "$1" "$tmp/typescript" >&2
+		until_true grep -qsa -- "$1" "$tmp/typescript" >&2
 		printf %b "$2"
 		shift 2
 	done | {
 		cat
-		until_true 60 grep -qsa 'the end' "$tmp/typescript" >&2
+		until_true grep -qsa 'the end' "$tmp/typescript" >&2
 	} | timeout -k 5 300 env TERM=xterm script -qefc "bash -c 'trap : INT; . $tmp/session'" "$tmp/typescript" >/dev/null 2>&1
 	out=$(tr -d '\r' <"$tmp/typescript")
 }

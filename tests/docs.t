@@ -76,13 +76,13 @@ while IFS= read -r line; do
 		command="sh -c 'echo ${setting#*=} >/proc/sys/net/ipv4/${setting%=*}'"
 		;;
 	esac
-	eval "timeout 30 ip netns exec $host $command" </dev/null >/dev/null 2>"$2"
+	eval "timeout 600 ip netns exec $host $command" </dev/null >/dev/null 2>"$2"
 	printf '%s\t%s\t%s\n' "$?" "$line" "$(head -n 1 "$2")"
 done
 kill "$server"
 END
 results=$(blocks console docs/two-machines.md | grep '^[AB][$] ' |
-	timeout 100 scripts/sandbox --hosts A,B -- bash "$tmp/machines" "$tmp/tree" "$tmp/err" 2>&1)
+	timeout 600 scripts/sandbox --hosts A,B -- bash "$tmp/machines" "$tmp/tree" "$tmp/err" 2>&1)
 count=0
 while IFS=$'\t' read -r status line said; do
 	[ -n "$line" ] || continue

@@ -7,7 +7,7 @@
 . tests/experiments.bash
 lab_works
 # shellcheck disable=SC2034 # for run
-limit=600
+limit=3600
 some=(hello server-close two-sides tw-reuse tw-reuse-inbound goodbye-reset simultaneous-close)
 ! long || some=()
 run $lab run --format json "${some[@]}"

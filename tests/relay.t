@@ -30,7 +30,7 @@ serve() {
 	timeout -k 5 60 "$server" -j "$@" >"$tmp/$name.out" 2>"$tmp/$name.err" \
 		</dev/null &
 	pid[$name]=$!
-	until_true 30 has_said "$name" listening
+	until_true has_said "$name" listening
 }
 
 # ended NAME [SIGNAL]: waits for its end; $status.
@@ -62,7 +62,7 @@ cell() {
 	serve relay -A -n 0 -F "127.0.0.1:$inner" $3 "$1"
 	run "$client" -d -n 3 -m ask -x answer $4 127.0.0.1 "$1"
 	is "-F $3: three answers" "0|answeransweranswer" "$status|$out"
-	until_true 30 legs_are "$2" "$1" "$inner"
+	until_true legs_are "$2" "$1" "$inner"
 	is "-F $3, client $4, backend $5: TIME-WAIT" "$2" "$(legs "$1" "$inner")"
 	ended relay TERM
 	is "-F $3: exit code" 0 "$status"
@@ -77,10 +77,10 @@ cell 7150 "inner:relay=3 outer:relay=3" "-x answer -c -C" "" ""
 
 # --- every byte, in order ---
 seq 400000 >"$tmp/many"
-"$server" -d 7201 >"$tmp/got" 2>"$tmp/sink.err" </dev/null &
+timeout 600 "$server" -d localhost 7201 >"$tmp/got" 2>"$tmp/sink.err" </dev/null &
 sink=$!
 serve relay -F localhost:7201 7200
-timeout 60 "$client" 127.0.0.1 7200 <"$tmp/many"
+timeout 600 "$client" 127.0.0.1 7200 <"$tmp/many"
 ended relay
 is "bytes through the relay: exit code" 0 "$status"
 wait "$sink"
@@ -126,9 +126,9 @@ ended backend
 
 serve backend -H -n 0 -q 64 7251
 serve relay -n 0 -q 64 -F 127.0.0.1:7251 7250
-timeout 60 "$client" -j -H -n 20 127.0.0.1 7250 >"$tmp/held.out" 2>&1 </dev/null &
+timeout 600 "$client" -j -H -n 20 127.0.0.1 7250 >"$tmp/held.out" 2>&1 </dev/null &
 held=$!
-until_true 30 has_said relay connected 20
+until_true has_said relay connected 20
 ended relay TERM
 is "SIGTERM: all legs are closed" "0|40" "$status|$(said relay closed)"
 kill "$held"
@@ -165,14 +165,14 @@ is "client -r 100: exit code, one event each" "0|1|1" \
 like "client -r 100: a hundred answers" '"event":"closed".*"bytes":600,"sent":300' "$out"
 # Asked several times at once, and with other bytes between.
 printf 'xaskyask\naska' >"$tmp/asked"
-timeout 30 "$client" -h 127.0.0.1 7300 <"$tmp/asked" >"$tmp/answers"
+timeout 600 "$client" -h 127.0.0.1 7300 <"$tmp/asked" >"$tmp/answers"
 is "server -r 0: one answer for each time that it was asked" answeransweranswer "$(<"$tmp/answers")"
-until_true 30 has_said s unheard
+until_true has_said s unheard
 is "server -r 0: the peer ended in the middle of one" 1 "$(said s unheard)"
 ended s TERM
 
 serve s -x ask -m answer -r 3 7301
-timeout 30 "$client" -h 127.0.0.1 7301 < <(printf askask) >"$tmp/answers"
+timeout 600 "$client" -h 127.0.0.1 7301 < <(printf askask) >"$tmp/answers"
 ended s
 is "server -r 3, asked twice: two answers, and exit 1" "1|answeranswer" \
 	"$status|$(<"$tmp/answers")"
@@ -185,10 +185,10 @@ is "and has the TIME-WAIT" 1 "$(ss -Htan state time-wait sport = :7302 | grep -c
 
 # --- a pool ---
 serve s -n 0 -q 16 -x ask -m answer -r 0 7310
-timeout 60 "$client" -j -H -n 8 -r 10 -m ask -x answer 127.0.0.1 7310 \
+timeout 600 "$client" -j -H -n 8 -r 10 -m ask -x answer 127.0.0.1 7310 \
 	>"$tmp/pool.out" 2>&1 </dev/null &
 pool=$!
-until_true 30 has_said pool heard 8
+until_true has_said pool heard 8
 is "eight connections, ten requests each: no TIME-WAIT" "8/0" \
 	"$(ss -Htan state established dport = :7310 | grep -c .)/$(ss -Htan state time-wait | grep -c :7310)"
 kill "$pool"

@@ -229,7 +229,7 @@ like "an address that is not local" \
 
 background holder "$rtest" -n 0 -i 600 44650 c
 holder=$pid
-until_true 20 has_time_wait 44650
+until_true has_time_wait 44650
 run "$rtest" 44650 s
 in_use='^1\|rtest: bind to 127\.0\.0\.1:44650: .* \[EADDRINUSE\]$'
 like "PORT in use" "$in_use" "$status|$err"
@@ -254,7 +254,7 @@ for m in s c; do
 	c) port=44662 want="127.0.0.1:44663 127.0.0.1:44662" ;;
 	esac
 	background int "$rtest" -n 0 -q "$port" "$m"
-	until_true 20 has_time_wait "$port"
+	until_true has_time_wait "$port"
 	kill -INT "$pid"
 	reap int "$pid"
 	is "SIGINT, $m: exit 0, and no error" "0|" "$status|$err"
@@ -342,8 +342,7 @@ int setsockopt(int fd, int level, int name, const void *value, socklen_t len)
 	if (getenv("IMPATIENT") && level == SOL_SOCKET &&
 	    (name == SO_SNDTIMEO || name == SO_RCVTIMEO)) {
 		soon = *(const struct timeval *)value;
-		soon.tv_usec = soon.tv_sec * 10000;
-		soon.tv_sec = 0;
+		soon.tv_sec /= 10;
 		value = &soon;
 	}
 	return syscall(SYS_setsockopt, fd, level, name, value, len);

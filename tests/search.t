@@ -63,14 +63,14 @@ mkfifo "$tmp/in"
 cpid=$!
 exec 8>"$tmp/in"
 echo 100 >&8
-until_true 30 grep -q filled "$tmp/reuse"
+until_true grep -q filled "$tmp/reuse"
 if [ -e /proc/sys/net/ipv4/tcp_tw_reuse_delay ]; then
 	set_sysctl tcp_tw_reuse=1 tcp_tw_reuse_delay=1
 	# The last of them was born just now.  tcp_twsk_unique() wants more
 	# than the delay, by a clock of milliseconds: up to 2 ms.
 	sleep 0.005
 	echo time >&8
-	until_true 30 grep -q timed "$tmp/reuse"
+	until_true grep -q timed "$tmp/reuse"
 	out=$(<"$tmp/reuse")
 	is "tcp_tw_reuse=1: all taken over, none failed" "20 0" "$(key 2 taken_over) $(key 2 failed)"
 	is "tcp_tw_reuse=1: as many TIME-WAITs as before" 64 "$(time_waits 7021)"

@@ -17,7 +17,7 @@ silent_host() {
 
 	exec {silent_in}> >(exec unshare -n -- cat)
 	silent_pid=$!
-	until_true 20 other_namespace || return
+	until_true other_namespace || return
 	# Segments leave one by one, as on a wire, and not as one large packet for the
 	# link to cut (GSO).  nodad: the address is usable now.
 	ip -batch - <<-BATCH && in_silent ip -batch - <<-BATCH || return
@@ -31,7 +31,7 @@ silent_host() {
 		link set link0 arp off addrgenmode none
 		link set link0 up
 	BATCH
-	until_true 20 link_sends && until_true 20 address_is_ours
+	until_true link_sends && until_true 20 address_is_ours
 }
 
 # in_silent COMMAND...: runs it there.

@@ -15,6 +15,7 @@ if [ -z "${RTEST_T_HUP-}" ] && grep -q '^SigIgn:.*[13579bdf]$' /proc/$$/status; 
 	exec env --default-signal=HUP RTEST_T_HUP=1 "$BASH" "$0" "$@"
 fi
 cd "${BASH_SOURCE[0]%/*}/.." || exit 1
+tree=$PWD
 export LC_ALL=C
 umask 022
 unset NO_COLOR CDPATH
@@ -27,6 +28,12 @@ failed=0
 # behind the FIN that was sent after it, and then an RST kills the TIME-WAIT: see
 # scripts/lib/run.
 on_one_cpu() { taskset -cp "$(awk '{ print $39 }' /proc/self/stat)" $$ >/dev/null; }
+
+# two_users: this is root, and whoever root becomes may enter this folder.
+two_users() { ((!EUID)) && setpriv --reuid 65534 --clear-groups -- test -x "$tree/scripts/lab"; }
+
+# only_one: root cannot be another user here.
+only_one() { ((!EUID)) && ! two_users; }
 
 # program NAME: prints where the program is: in RTEST_BIN, or here, made by make.
 program() {
@@ -89,20 +96,19 @@ skip() {
 }
 
 # run COMMAND...: leaves $out, $err and $status for the checks that follow.
-# Standard input is empty; a command that hangs is ended after $limit (60) s (status
+# Standard input is empty; a command that hangs is ended after $limit (600) s (status
 # 124, or 137), and that is no status that any check asks for.
 run() {
-	timeout -k 5 "${limit-60}" "$@" >"$tmp/.out" 2>"$tmp/.err" </dev/null
+	timeout -k 5 "${limit-600}" "$@" >"$tmp/.out" 2>"$tmp/.err" </dev/null
 	status=$?
 	out=$(tr -d '\0' <"$tmp/.out")
 	err=$(tr -d '\0' <"$tmp/.err")
 }
 
-# until_true SECONDS COMMAND...: polls until the command succeeds; fails,
-# loudly, at the deadline.
+# until_true COMMAND...: polls until the command succeeds; fails, loudly, after two
+# minutes.
 until_true() {
-	local end=$((SECONDS + $1))
-	shift
+	local end=$((SECONDS + 120))
 	until "$@" >/dev/null 2>&1; do
 		((SECONDS <= end)) || { note "gave up on: $*"; return 1; }
 		sleep 0.02

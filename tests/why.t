@@ -80,7 +80,7 @@ run "$tmp/link" -q bind 0
 is "a link to it: answers" "0:bind would succeed:" "$status:$out:$err"
 run env -C scripts bash why -q bind 0
 is "bash why: answers" "0:bind would succeed:" "$status:$out:$err"
-run "$why" bind no-such-host.invalid:80
+run scripts/sandbox -- "$why" bind no-such-host.invalid:80
 is "a name that nobody has: exit code" 1 "$status"
 like "a name that nobody has: says so" "^why: ADDR: 'no-such-host.invalid': no such host" "$err"
 run env RTEST_BIN="$tmp" "$why" bind 80
@@ -97,7 +97,7 @@ for option in --help --version; do
 	run bash -c "'$why' $option >&-"
 	is "$option, no stdout: says so" 'why: cannot write to standard output' "$err"
 done
-run "$why" bind -- -x:80
+run scripts/sandbox -- "$why" bind -- -x:80
 is "a name with a dash: one line" "why: ADDR: '-x': no such host (getent ahosts)" "$err"
 for folder in /proc /proc/sys; do
 	# shellcheck disable=SC2016 # sh's
@@ -421,7 +421,7 @@ for ((i = 0; i < 12; i++)); do
 done | sort -u
 kill $(jobs -p)
 END
-run timeout 60 scripts/sandbox -- env why="$why" bash "$tmp/settled"
+run scripts/sandbox -- env why="$why" bash "$tmp/settled"
 chapter odd
 like "--try, and a search may miss the port: as foretold, and then no failure" \
 	'^exit [01](.exit 1)?.?$' "$part"
@@ -453,13 +453,13 @@ up FIN-WAIT-2 8888
 "$why" bind 127.0.0.1:8888
 kill %2
 END
-run timeout 20 scripts/sandbox -- env why="$why" bash "$tmp/killed"
+run scripts/sandbox -- env why="$why" bash "$tmp/killed"
 out=$(tr -s ' \n' ' ' <<<"$out")
 like "a server with connections: the price of its end" 'its service ends; and its connections stay on the port' "$out"
 like "an orphan in FIN-WAIT-2: how long it lasts" 'Wait [0-9]+ s: .* \(but if the peer of the FIN-WAIT-2 closes meanwhile' "$out"
 
 # Of another user's socket the process is not to be seen, and the options are not.
-if [ "$(id -u)" = 0 ]; then
+if two_users; then
 	cat >"$tmp/stranger" <<-'END'
 	cd "$RTEST_BIN" || exit
 	./server -o -A 8084 </dev/null &
@@ -474,7 +474,7 @@ if [ "$(id -u)" = 0 ]; then
 	like "another user's socket: says so" 'does not show to you: it is of user id 0; root sees it' "$(tr -s ' \n' ' ' <<<"$out")"
 	like "a low port" $'\nbind fails with EACCES$' "$out"
 else
-	skip "another user's socket" "only root can be two users"
+	skip "another user's socket" "only root can be two users, in a folder that others may enter"
 fi
 
 # --- hundreds of thousands of sockets ---
@@ -498,7 +498,7 @@ ask connect -b 8888 127.0.0.1:8889
 awk '/^TCP:/ { print "left: " $7 }' /proc/net/sockstat
 END
 # On a busy machine that takes longer than run's minute.
-out=$(timeout 300 scripts/sandbox tcp_max_tw_buckets=300000 -- \
+out=$(timeout 600 scripts/sandbox tcp_max_tw_buckets=300000 -- \
 	env why="$why" tmp="$tmp" bash "$tmp/many" 2>&1 </dev/null)
 # (On a busy machine the first of them have ended by then.)
 counted=0 left=0
@@ -507,6 +507,10 @@ counted=0 left=0
 ((counted > 0 && counted <= 200000 && counted >= left)) && [[ $out == *"(and $((counted - 1)) more like it, of "* ]]
 verdict $? "200,000 TIME-WAITs: they are counted" || note "$out"
 while IFS='|' read -r what want; do
+	if ((left == 0)); then
+		skip "200,000 TIME-WAITs: $what" 'they have ended: this machine is too slow'
+		continue
+	fi
 	found=$(grep -F "$what|" <<<"$out")
 	is "200,000 TIME-WAITs: $what" "$what|$want" "${found%|*}"
 	note "${found##*|}"

@@ -159,10 +159,10 @@ for signal in INT TERM KILL; do
 	TMPDIR=$tmp/temporary perl -e '$SIG{INT} = "DEFAULT"; exec @ARGV' "$bench" \
 		--rounds 1 --connections 10 --json "$tmp/ended" reconnect >/dev/null 2>&1 &
 	pid=$!
-	until_true 20 running "/bin/sh $tree/bin/rtest" || verdict 1 "SIG$signal: it runs"
+	until_true running "/bin/sh $tree/bin/rtest" || verdict 1 "SIG$signal: it runs"
 	kill "-$signal" "$pid"
 	wait "$pid" 2>/dev/null
-	ok "SIG$signal: no process is left" until_true 10 none_left
+	ok "SIG$signal: no process is left" until_true none_left
 	is "SIG$signal: and no numbers" "" "$(ls "$tmp/ended" 2>/dev/null)"
 done
 is "nothing is left in the folder for temporary files" "" "$(ls -A "$tmp/temporary")"

@@ -8,7 +8,6 @@ on_one_cpu
 export RTEST_BIN=${RTEST_BIN:-$PWD} why=$PWD/scripts/why tmp STAGE=$tmp/stage
 ${CC:-cc} -std=gnu11 -I. -o "$STAGE" tests/long/stage.c src/words.c || exit 1
 export -f up
-limit=300 # a busy machine takes its time
 # What the scripts below share.
 cat >"$tmp/words" <<'END'
 cd "$RTEST_BIN" || exit
@@ -93,7 +92,7 @@ says 'the first way out' 'way out 1. sysctl -w net.ipv4.tcp_tw_reuse=1: 9 of 10 
 said 'connect --old port=kernel 10.9.0.2:8000' "$ok4"
 
 act 'many open files' ip_local_port_range='40000 40009' <<'END'
-ulimit -n 12000 2>/dev/null
+ulimit -n 12000 2>/dev/null || { echo skipped; exit; }
 for i in 1 2; do (for ((n = 0; n < 11000; n++)); do exec {fd}</dev/null; done; sleep 60) & done
 ./server -n 0 -H 127.0.0.1 8000 </dev/null >/dev/null 2>&1 & up LISTEN 8000
 ./client -H -n 10 127.0.0.1 8000 >/dev/null & count_of ESTAB 40000-40009 10
@@ -101,7 +100,11 @@ until (($(cut -f 1 /proc/sys/fs/file-nr) > 22000)); do sleep 0.05; done
 first connect 127.0.0.1:8000
 kill $(jobs -p)
 END
-says 'a process is named' 'in the way 10 ESTAB to 127.0.0.1:8000 client, pid [0-9]+'
+if [ "$out" = skipped ]; then
+	skip 'many open files' 'ulimit -n 12000 is refused here'
+else
+	says 'a process is named' 'in the way 10 ESTAB to 127.0.0.1:8000 client, pid [0-9]+'
+fi
 
 act 'another pid namespace' <<'END'
 ./server -n 0 0.0.0.0 9100 </dev/null >/dev/null 2>&1 & up LISTEN 9100
@@ -213,7 +216,7 @@ END
 says 'the holder' 'No process of this pid namespace holds it'
 says 'the first way out' '1. End it or move it, where it is: in another pid namespace \(on the host: ss -tanp'
 
-if [ "$(id -u)" = 0 ]; then
+if two_users; then
 	act 'SO_REUSEPORT of two users' <<-'END'
 	as_user() { setpriv --reuid 65534 --regid 65534 --clear-groups --inh-caps=-all "$@"; }
 	stage LISTEN - 0.0.0.0 3001 T 1
@@ -230,7 +233,7 @@ tried: bind failed with EADDRINUSE
 bind would succeed
 tried: bind succeeded'
 else
-	skip 'SO_REUSEPORT of two users' 'only root can be two users'
+	skip 'SO_REUSEPORT of two users' 'only root can be two users, in a folder that others may enter'
 fi
 
 act 'wildcards' <<'END'
