@@ -31,7 +31,7 @@ silent_host() {
 		link set link0 arp off addrgenmode none
 		link set link0 up
 	BATCH
-	until_true link_sends && until_true 20 address_is_ours
+	until_true link_sends && until_true address_is_ours
 }
 
 # in_silent COMMAND...: runs it there.
