@@ -363,16 +363,35 @@ steps() { if [ "$size" = 1 ]; then saw "1 or more"; else saw "$size ports"; fi; 
 whole open <<<"$open"
 whole open-fine <<<"${open/4,5,6/4,5}"
 
+# The arm that the control differs from is skipped.
+whole skipped-arm <<'EOF'
+claim "a claim" ACK
+condition payload 1,1000 "nothing"
+arm payload=1000 tcp_timestamps=0
+grid payload=1,1000 tcp_timestamps=1
+control payload=1 tcp_timestamps=0
+promise() { [ "$tcp_timestamps" = 0 ] || promised=SYN-ACK; }
+expect() {
+	if [ "$payload$tcp_timestamps" = 10000 ]; then rule ACK "f: a rule"; else rule SYN-ACK "f: another"; fi
+}
+steps() {
+	[ "$expected" != ACK ] || skip 'for a reason'
+	saw "$expected"
+}
+EOF
+
 # line_of NAME TEXT: the line of that experiment that has it.
 line_of() { grep -n -- "$2" "$tmp/experiments/$1" | cut -d: -f1; }
 
 out_dir=$tmp/out
-ok=("$tmp/experiments/"{fine,skipped,young,texts,once-too-slow,open-fine,left-control,untested{,-same,-unsaid,-beyond,-scope,-first}})
+ok=("$tmp/experiments/"{fine,skipped,skipped-arm,young,texts,once-too-slow,open-fine,left-control,untested{,-same,-unsaid,-beyond,-scope,-first}})
 run $lab run --jobs 24 --patience 20 --out "$out_dir" --format json "${ok[@]}"
 is "what is right, and what is skipped: exit code, nothing on stderr" 0: "$status:$err"
 judged "$out_dir" fine holds connected
 unlike "fine: nothing of tries" 'run again' "$(grep ^fine "$out_dir/evidence.tsv")"
 judged "$out_dir" skipped skipped 'for a reason'
+judged "$out_dir" skipped-arm skipped SYN-ACK
+is 'skipped-arm: why' 'no control: for a reason' "$(field_of "$out_dir" skipped-arm condition)"
 judged "$out_dir" young skipped 'this kernel has no sysctl net.ipv4.tcp_wmen, which namespaces have since Linux 99.1'
 judged "$out_dir" once-too-slow holds 'run again: the machine was too slow the first 2 times: time 2'
 judged "$out_dir" untested holds-if 'no log'

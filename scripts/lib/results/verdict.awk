@@ -78,13 +78,15 @@ function check_controls(    k, a, c, n, i, other, told, differs, was_skipped, al
 		a = arm_at[k]
 		if (is_control[a] == 1 || !((experiment, a) in class)) continue
 		c = class[experiment, a]
+		n = split(compared[experiment, a], other, " ")
 		if (observed[a] == "skipped") {
-			# (The only one of its class, maybe, that could be compared.)
-			if ((experiment, a) in compared) was_skipped[c] = why_skipped[a]
+			# (The only one of its class, maybe, that could be compared, or that its
+			# control differs from.)
+			if (n) was_skipped[c] = why_skipped[a]
+			for (i = 1; i <= n; i++) decides[other[i]] = 1
 			continue
 		}
 		if (!(c in told)) told[c] = a
-		n = split(compared[experiment, a], other, " ")
 		for (i = 1; i <= n; i++) {
 			if (!(other[i] in observed)) was_skipped[c] = "it was left out of this run"
 			else if (observed[other[i]] == "skipped") was_skipped[c] = why_skipped[other[i]]
