@@ -211,7 +211,7 @@ refused '--patience wants a value' run --patience
 for patience in x 0.5 0 -1 08 ' 5' 99999999; do
 	refused "--patience wants a whole number of seconds, not '$patience'" run --patience "$patience" --out "$tmp/untouched" hello
 done
-refused "--tries wants a number from 1 to 999, not '0'" run --tries 0 hello
+refused "--retry wants a whole number of seconds, not '0'" run --retry 0 hello
 ok "a usage error touches nothing" [ ! -e "$tmp/untouched" ]
 
 # fails REGEX COMMAND...: one line, exit 1.

@@ -61,7 +61,7 @@ _rtest() {
 	# Behind the command of the sandbox nothing is known.
 	case $word:$name:$previous in
 	*:lab:--format) [ "${COMP_WORDS[first]}" = compare ] && words='term json md html' || words='term tap json' ;;
-	*:lab:--jobs | *:lab:--patience | *:lab:--tries) return ;;
+	*:lab:--jobs | *:lab:--patience | *:lab:--retry) return ;;
 	*:lab:compare | *:wire:-[wr] | *:kernels:-k) _rtest_paths -f && return ;;
 	*:lab:--out | *:lab:report | *:kernels:--out) _rtest_paths -d && return ;;
 	-*) words=$(_rtest_options "${command[@]}") ;;
