@@ -158,7 +158,7 @@ if only_one; then
 	skip 'one that cannot be read' 'root reads all, and others may not enter this folder'
 else
 	chmod 755 "$tmp"
-	run "${user[@]}" $lab run "$wrong"
+	run "${user[@]}" "$lab" run "$wrong"
 	is 'one that cannot be read' "2:$wrong:1: it cannot be read" "$status:$err"
 fi
 wrong=$tmp/experiments/none
