@@ -20,6 +20,9 @@ said() { grep -c "^{\"event\":\"$2\"" "$tmp/$1.out"; }
 # shellcheck disable=SC2317
 has_said() { [ "$(said "$1" "$2")" -ge "${3-1}" ]; }
 
+# shellcheck disable=SC2317
+listens() { [ -n "$(ss -HOtln "sport = :$1")" ]; }
+
 # serve NAME ARGUMENTS...: server -j in the background until it listens; its
 # process id in ${pid[NAME]}.
 declare -A pid=()
@@ -27,7 +30,7 @@ serve() {
 	local name=$1
 	shift
 	: >"$tmp/$name.out"
-	timeout -k 5 60 "$server" -j "$@" >"$tmp/$name.out" 2>"$tmp/$name.err" \
+	timeout -k 5 600 "$server" -j "$@" >"$tmp/$name.out" 2>"$tmp/$name.err" \
 		</dev/null &
 	pid[$name]=$!
 	until_true has_said "$name" listening
@@ -79,6 +82,7 @@ cell 7150 "inner:relay=3 outer:relay=3" "-x answer -c -C" "" ""
 seq 400000 >"$tmp/many"
 timeout 600 "$server" -d localhost 7201 >"$tmp/got" 2>"$tmp/sink.err" </dev/null &
 sink=$!
+until_true listens 7201
 serve relay -F localhost:7201 7200
 timeout 600 "$client" 127.0.0.1 7200 <"$tmp/many"
 ended relay
