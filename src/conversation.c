@@ -62,8 +62,13 @@ static size_t border(const char *s, size_t n)
 void conv_hear(struct talk *t, struct conv *c, const char *p, size_t n)
 {
 	size_t len = strlen(t->hear);
+	const char *end = p + n;
 
-	for (; n && conv_listens(t, c); n--, p++) {
+	for (; p < end && conv_listens(t, c); p++) {
+		if (!c->matched)
+			p = memchr(p, t->hear[0], (size_t)(end - p));
+		if (!p)
+			return;
 		while (c->matched && t->hear[c->matched] != *p)
 			c->matched = border(t->hear, c->matched);
 		if (t->hear[c->matched] == *p)
