@@ -189,6 +189,8 @@ experiment once-too-slow <<'EOF'
 	((arm_try >= 3)) || { pause 0.2; nap 0.2; void "time $arm_try"; }
 	fds=(/proc/self/fd/*)
 	((${#fds[@]} < 30)) || broken "descriptors: ${fds[*]}"
+	pause 0.1
+	[ -n "$arm_place" ] || broken "others have its CPU, while it pauses"
 	observe client -H -b 44401 "$there" 44400
 EOF
 
