@@ -36,6 +36,17 @@ run $lab compare "$tmp/new" "$tmp/dir"
 like 'of one kernel: the paths tell them apart' '0 of 2' "$out"
 run $lab compare "$tmp/dir" "$tmp/other"
 is 'other versions of rtest: a word' "0|lab: $tmp/other is of rtest 0.0.2, $tmp/dir of rtest 0.0.1: their rules may differ" "$status|$err"
+# An arm that was too slow says nothing of a kernel.
+kernel=6.12.9
+{ line one skipped skipped 'too slow, 3 times: took 9 ms, may take 8'; line two holds 'RST' 'g: | and <'; line gone holds ACK h; } >"$tmp/slow"
+run $lab compare "$tmp/old" "$tmp/slow"
+is 'too slow an arm is no difference, and is told' '0|0 of 3 experiments differ
+The machine was too slow in 6.12.9: one (1 arm)|' "$status|$out|$err"
+run $lab compare --format md "$tmp/old" "$tmp/slow"
+like 'md: no verdict, and why' $'\\| one \\| holds \\| - \\|\n.*\n- The machine was too slow in 6.12.9: one [(]1 arm[)]' "$out"
+sed '1s/"verdict":"skipped"/"verdict":"does-not-hold"/' "$tmp/slow" >"$tmp/less"
+run $lab compare "$tmp/old" "$tmp/less"
+like 'of the other arms a verdict stays' $'6\\.12\\.9 +does not hold\n.*1 of 3 experiments differ\nThe machine was' "$out"
 if command -v jq >/dev/null; then
 	run $lab compare --format json "$tmp/old" "$tmp/new"
 	is 'json: a line an experiment that differs' 'two holds does-not-hold RST ACK g: | and <' \

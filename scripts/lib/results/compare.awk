@@ -86,7 +86,7 @@ $0 == "" { next }
 	if (!parse($0) || json["experiment"] == "" || json["verdict"] == "" || json["kernel"] == "")
 		complain(run_path[runs] ": line " (count[runs] + 1) " is none of lab run --format json")
 	name = json["experiment"]
-	if ((name, runs) in verdict) complain(run_path[runs] ": has " name " twice")
+	if ((runs, name) in slow) complain(run_path[runs] ": has " name " twice")
 	count[runs]++
 	kernel[runs] = json["kernel"]
 	if (name in claim) shared = 1
@@ -94,8 +94,7 @@ $0 == "" { next }
 		name_at[++experiments] = name
 		claim[name] = json["claim"]
 	}
-	verdict[name, runs] = json["verdict"]
-	condition[name, runs] = json["condition"]
+	slow[runs, name] = 0
 	for (i = 0; ("arms/" i "/expected") in json; i++) {
 		at = "arms/" i "/"
 		key = (json[at "control"] == "true" ? "control: " : "") conditions(at "conditions/")
@@ -103,11 +102,19 @@ $0 == "" { next }
 			arm[name, key] = 1
 			arm_at[name, ++arms[name]] = key
 		}
+		# The machine's speed is none of the kernel's doing.
+		if (json[at "observed"] == "skipped" && json[at "why"] ~ /^too slow, /) {
+			slow_arm[name, key, runs] = ++slow[runs, name]
+			continue
+		}
 		expected[name, key, runs] = json[at "expected"]
 		observed[name, key, runs] = json[at "observed"]
 		ok[name, key, runs] = json[at "ok"] == "false" ? "false" : "true"
 		why[name, key, runs] = json[at "why"]
 	}
+	if (slow[runs, name] && json["verdict"] == "skipped") next
+	verdict[name, runs] = json["verdict"]
+	condition[name, runs] = json["condition"]
 }
 
 # conditions(at): NAME=VALUE ..., sorted: the order in which an experiment names them is
@@ -129,7 +136,7 @@ function name_runs(    r, q, same) {
 }
 
 function verdict_of(name, r) {
-	if (!((name, r) in verdict)) return "not in this run"
+	if (!((name, r) in verdict)) return (r, name) in slow ? "the machine was too slow" : "not in this run"
 	return words(verdict[name, r]) (condition[name, r] == "" ? "" : " (" condition[name, r] ")")
 }
 
@@ -150,12 +157,17 @@ function seen(name, key, r) {
 }
 
 # compare(name): differs[name]; groups[name] kinds of difference, with the arms of each.
-# What a run does not have is told, but is no difference.
+# What a run does not have, or had too slow a machine for, is told, but is no difference.
 function compare(name,    r, i, key, kind, first, other, i_kind) {
 	differs[name] = 0
 	for (r = 1; r <= runs; r++) {
-		if (!((name, r) in verdict)) lacks[r] = lacks[r] " " name
-		else if (first == "") first = verdict_of(name, r)
+		if (!((r, name) in slow)) {
+			lacks[r] = lacks[r] " " name
+			continue
+		}
+		if (slow[r, name]) too_slow[r] = too_slow[r] (too_slow[r] == "" ? " " : ", ") name " (" slow[r, name] (slow[r, name] == 1 ? " arm)" : " arms)")
+		if (!((name, r) in verdict)) continue
+		if (first == "") first = verdict_of(name, r)
 		else if (verdict_of(name, r) != first) differs[name] = 1
 	}
 	for (i = 1; i <= arms[name]; i++) {
@@ -166,7 +178,7 @@ function compare(name,    r, i, key, kind, first, other, i_kind) {
 		for (r = 1; r <= runs; r++) {
 			kind = kind "\t" seen(name, key, r) "\t" why[name, key, r]
 			if (!((name, key, r) in observed)) {
-				if ((name, r) in verdict) fewer[r]++
+				if ((r, name) in slow && !((name, key, r) in slow_arm)) fewer[r]++
 				continue
 			}
 			if (first == "") first = seen(name, key, r)
@@ -210,7 +222,8 @@ function print_term(    i, r, name, k, n, one, j, wide) {
 # print_lacks(mark): what a run does not have; each line begins with mark.
 function print_lacks(mark,    r) {
 	for (r = 1; r <= runs; r++) {
-		if (lacks[r] != "") wrap(cell("Not in " label[r] ":" lacks[r]), mark, mark "  ")
+		if (lacks[r] != "") wrap(cell("Not in " label[r] ":" lacks[r]), mark, "  ")
+		if (too_slow[r] != "") wrap(cell("The machine was too slow in " label[r] ":" too_slow[r]), mark, "  ")
 		if (fewer[r]) print cell(mark fewer[r] (fewer[r] == 1 ? " arm is" : " arms are") " not in " label[r])
 	}
 }
