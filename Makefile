@@ -172,7 +172,7 @@ install: all ## install to DESTDIR and PREFIX (/usr/local)
 		echo 'make install: DESTDIR and PREFIX must be absolute' >&2; exit 1 ;; esac
 	@set -e; umask 022; made=$$(mktemp); trap 'rm -f "$$made"' EXIT; $(make_folder); \
 	to='$(DESTDIR)$(private)'; \
-	for folder in '$(PREFIX)/bin' '$(private)' '$(mandir)/man1' '$(bashcompdir)' '$(docdir)'; do \
+	for folder in '$(PREFIX)/bin' '$(private)' '$(mandir)/man1' '$(bashcompdir)' '$(docdir)/docs'; do \
 		make_folder "$(DESTDIR)$$folder"; \
 	done; \
 	install -m 755 $(programs) "$$to"; \
@@ -183,7 +183,8 @@ install: all ## install to DESTDIR and PREFIX (/usr/local)
 	find "$$to/scripts" -type f -perm -100 -exec chmod 755 {} +; \
 	find "$$to/scripts" -type f ! -perm -100 -exec chmod 644 {} +; \
 	install -m 644 $(pages) '$(DESTDIR)$(mandir)/man1'; \
-	install -m 644 $(documents) '$(DESTDIR)$(docdir)'; \
+	install -m 644 $(filter-out docs/%,$(documents)) '$(DESTDIR)$(docdir)'; \
+	install -m 644 $(filter docs/%,$(documents)) '$(DESTDIR)$(docdir)/docs'; \
 	install -m 644 scripts/lib/completion.bash '$(DESTDIR)$(bashcompdir)/rtest'; \
 	for name in $(on_path); do \
 		case " $(programs:%=rtest-%) rtest " in \
@@ -203,7 +204,7 @@ uninstall: ## remove what install made, and the folders if they are empty
 	rm -f $(foreach name,$(on_path),'$(DESTDIR)$(PREFIX)/bin/$(name)' \
 		'$(DESTDIR)$(bashcompdir)/$(name)') \
 		$(patsubst docs/man/%,'$(DESTDIR)$(mandir)/man1/%',$(pages)) \
-		$(foreach file,$(documents),'$(DESTDIR)$(docdir)/$(notdir $(file))'); \
+		$(foreach file,$(documents),'$(DESTDIR)$(docdir)/$(file)'); \
 	printf '%s\n' "$$folders" | while IFS= read -r folder; do \
 		[ -z "$$folder" ] || rmdir '$(DESTDIR)'"$$folder" 2>/dev/null || :; \
 	done

@@ -30,7 +30,8 @@
 
 static const char help[] =
 	"usage: rtest [options] PORT s|c\n"
-	"       rtest COMMAND ...    lab, why, sandbox, kernels, server, client, wire, forge\n"
+	"       rtest COMMAND ...    lab, why, sandbox, kernels, server, client, wire,\n"
+	"                            forge, setup\n"
 	"\n"
 	"Connects to itself again and again with one fixed four-tuple: a server on\n"
 	"PORT, a client bound to PORT+1.  s: the server closes first.  c: the client\n"
