@@ -38,15 +38,32 @@ run $lab compare "$tmp/dir" "$tmp/other"
 is 'other versions of rtest: a word' "0|lab: $tmp/other is of rtest 0.0.2, $tmp/dir of rtest 0.0.1: their rules may differ" "$status|$err"
 # An arm that was too slow says nothing of a kernel.
 kernel=6.12.9
-{ line one skipped skipped 'too slow, 3 times: took 9 ms, may take 8'; line two holds 'RST' 'g: | and <'; line gone holds ACK h; } >"$tmp/slow"
+{ line one skipped skipped 'too slow, 3 times: took 9 ms, may take 8'; line two holds 'RST' 'g: | and <'; line gone holds ACK h; } |
+	sed '1s/"condition":""/"condition":"no control: too slow, 3 times: took 9 ms, may take 8"/' >"$tmp/slow"
 run $lab compare "$tmp/old" "$tmp/slow"
 is 'too slow an arm is no difference, and is told' '0|0 of 3 experiments differ
 The machine was too slow in 6.12.9: one (1 arm)|' "$status|$out|$err"
 run $lab compare --format md "$tmp/old" "$tmp/slow"
 like 'md: no verdict, and why' $'\\| one \\| holds \\| - \\|\n.*\n- The machine was too slow in 6.12.9: one [(]1 arm[)]' "$out"
 sed '1s/"verdict":"skipped"/"verdict":"does-not-hold"/' "$tmp/slow" >"$tmp/less"
-run $lab compare "$tmp/old" "$tmp/less"
-like 'of the other arms a verdict stays' $'6\\.12\\.9 +does not hold\n.*1 of 3 experiments differ\nThe machine was' "$out"
+run $lab compare --format md "$tmp/old" "$tmp/less"
+like 'a verdict of the other arms is shown, and is no difference' $'^0\\|.*\n\\| one \\| holds \\| does not hold \\|' "$status|$out"
+sed '1s/"condition":"[^"]*"/"condition":"no control: since Linux 6.1"/' "$tmp/slow" >"$tmp/since"
+run $lab compare --format md "$tmp/old" "$tmp/since"
+like "a verdict that is skipped for the kernel's sake" $'\\| one \\| holds \\| skipped \\|' "$out"
+# What differs and what does not: OBSERVED of the first arm in both runs, WANTED differences.
+outcomes() {
+	sed "1s/\"observed\":\"connected\"/\"observed\":\"$1\"/; 1s/\"expected\":\"connected\"/\"expected\":\"$3\"/" "$tmp/old" >"$tmp/a"
+	sed "1s/\"observed\":\"connected\"/\"observed\":\"$2\"/; 1s/\"expected\":\"connected\"/\"expected\":\"$3\"/" "$tmp/old" >"$tmp/b"
+	run $lab compare "$tmp/a" "$tmp/b"
+	like "'$1' and '$2', expected '$3'" "(^|"$'\n'")$4 of 3 experiments differ" "$out"
+}
+outcomes '4 connections' '5 connections' '4 or 5 connections' 0
+outcomes '4 connections' '6 connections' '4 connections' 1
+outcomes 1.0 1 1 1
+outcomes '' X X 1
+run bash -c "set -o pipefail; $lab compare '$tmp/old' '$tmp/new' | true"
+is 'whoever reads it has seen enough' '0|' "$status|$err"
 if command -v jq >/dev/null; then
 	run $lab compare --format json "$tmp/old" "$tmp/new"
 	is 'json: a line an experiment that differs' 'two holds does-not-hold RST ACK g: | and <' \
@@ -99,6 +116,8 @@ refused 'not a file' "$tmp/old" "$tmp/fifo"
 refused "line 1 is none of" "$tmp/old" "$tmp/json"
 refused "line 1 is none of" "$tmp/old" "$tmp/cut"
 refused "line 1 is none of" "$tmp/old" rtest.c
+{ printf '\n\n'; cat "$tmp/old"; echo '{}'; } >"$tmp/later"
+refused "line 6 is none of" "$tmp/old" "$tmp/later"
 refused 'has one twice' "$tmp/twice" "$tmp/old"
 refused 'format is' --format xml "$tmp/old" "$tmp/new"
 refused "no option '--x'" --x "$tmp/old" "$tmp/new"

@@ -77,6 +77,7 @@ $1 == "@run" {
 	run_path[++runs] = $2
 	version[runs] = $3
 	count[runs] = 0
+	before = NR
 	next
 }
 
@@ -84,7 +85,7 @@ $0 == "" { next }
 
 {
 	if (!parse($0) || json["experiment"] == "" || json["verdict"] == "" || json["kernel"] == "")
-		complain(run_path[runs] ": line " (count[runs] + 1) " is none of lab run --format json")
+		complain(run_path[runs] ": line " NR - before " is none of lab run --format json")
 	name = json["experiment"]
 	if ((runs, name) in slow) complain(run_path[runs] ": has " name " twice")
 	count[runs]++
@@ -112,7 +113,7 @@ $0 == "" { next }
 		ok[name, key, runs] = json[at "ok"] == "false" ? "false" : "true"
 		why[name, key, runs] = json[at "why"]
 	}
-	if (slow[runs, name] && json["verdict"] == "skipped") next
+	if (json["verdict"] == "skipped" && json["condition"] ~ /too slow, [0-9]+ times/) next
 	verdict[name, runs] = json["verdict"]
 	condition[name, runs] = json["condition"]
 }
@@ -140,25 +141,30 @@ function verdict_of(name, r) {
 	return words(verdict[name, r]) (condition[name, r] == "" ? "" : " (" condition[name, r] ")")
 }
 
+# complete(name, r): it has a verdict there, of all of its arms.
+function complete(name, r) { return ((name, r) in verdict) && !slow[r, name] }
+
 # conditions_differ(name): some verdicts of it differ in their condition alone.
-function conditions_differ(name,    r, q) {
-	for (r = 2; r <= runs; r++)
-		for (q = 1; q < r; q++)
-			if (((name, r) in verdict) && ((name, q) in verdict) && verdict[name, r] == verdict[name, q] && condition[name, r] != condition[name, q])
-				return 1
+function conditions_differ(name,    r, first) {
+	for (r = 1; r <= runs; r++) {
+		if (!complete(name, r)) continue
+		if (!(verdict[name, r] in first)) first[verdict[name, r]] = condition[name, r]
+		else if (condition[name, r] "" != first[verdict[name, r]] "") return 1
+	}
 	return 0
 }
 
-# seen(name, key, r): what that arm did in that run.
+# seen(name, key, r): what that arm did in that run.  (Always a text: 1 is not 1.0.)
 function seen(name, key, r) {
 	if (!((name, key, r) in observed)) return "-"
 	if (ok[name, key, r] == "false") return observed[name, key, r] ", expected " expected[name, key, r]
-	return observed[name, key, r]
+	return told("true", expected[name, key, r], observed[name, key, r]) ""
 }
 
 # compare(name): differs[name]; groups[name] kinds of difference, with the arms of each.
-# What a run does not have, or had too slow a machine for, is told, but is no difference.
-function compare(name,    r, i, key, kind, first, other, i_kind) {
+# What a run does not have, or had too slow a machine for, is told, but is no difference; nor
+# is a verdict that came from the arms that are left, but for what these differ in.
+function compare(name,    r, i, key, kind, first, has_first, other, i_kind) {
 	differs[name] = 0
 	for (r = 1; r <= runs; r++) {
 		if (!((r, name) in slow)) {
@@ -166,22 +172,21 @@ function compare(name,    r, i, key, kind, first, other, i_kind) {
 			continue
 		}
 		if (slow[r, name]) too_slow[r] = too_slow[r] (too_slow[r] == "" ? " " : ", ") name " (" slow[r, name] (slow[r, name] == 1 ? " arm)" : " arms)")
-		if (!((name, r) in verdict)) continue
+		if (!complete(name, r)) continue
 		if (first == "") first = verdict_of(name, r)
 		else if (verdict_of(name, r) != first) differs[name] = 1
 	}
 	for (i = 1; i <= arms[name]; i++) {
 		key = arm_at[name, i]
 		kind = ""
-		other = 0
-		first = ""
+		other = has_first = 0
 		for (r = 1; r <= runs; r++) {
 			kind = kind "\t" seen(name, key, r) "\t" why[name, key, r]
 			if (!((name, key, r) in observed)) {
 				if ((r, name) in slow && !((name, key, r) in slow_arm)) fewer[r]++
 				continue
 			}
-			if (first == "") first = seen(name, key, r)
+			if (!has_first++) first = seen(name, key, r)
 			else if (seen(name, key, r) != first) other = 1
 		}
 		if (!other) continue
@@ -280,7 +285,7 @@ function row(cells, n, head,    i, line, tag) {
 }
 
 # print_page(): the matrix, and each difference with its reasons; Markdown or HTML.
-function print_page(    i, r, name, k, n, one, j, cells, html) {
+function print_page(    i, r, name, k, n, one, j, cells, html, whole) {
 	html = format == "html"
 	if (html) {
 		print "<!DOCTYPE html><html lang=\"en\"><meta charset=\"utf-8\"><title>Runs of the lab, side by side</title>"
@@ -295,8 +300,9 @@ function print_page(    i, r, name, k, n, one, j, cells, html) {
 		name = name_at[i]
 		cells[1] = cell(name)
 		if (differs[name]) cells[1] = !html ? "**" cells[1] "**" : kinds[name] ? "<a class=\"d\" href=\"#" cells[1] "\">" cells[1] "</a>" : "<b>" cells[1] "</b>"
+		whole = conditions_differ(name)
 		for (r = 1; r <= runs; r++)
-			cells[r + 1] = !((name, r) in verdict) ? "-" : cell(conditions_differ(name) ? verdict_of(name, r) : words(verdict[name, r]))
+			cells[r + 1] = !((name, r) in verdict) ? "-" : cell(whole ? verdict_of(name, r) : words(verdict[name, r]))
 		row(cells, runs + 1, 0)
 	}
 	if (html) print "</table>"

@@ -20,11 +20,12 @@ function arm_kind() {
 		$F["control"] == 1 || $F["promised"] == "" ? "" : $F["observed"] == $F["promised"] && $F["expected"] == $F["promised"] ? "holds" : "does-not-hold"
 }
 
-# as_told(): what is told of the arm in this line; of two numbers that its rule leaves open one is
-# there by chance: both.
-function as_told() {
-	return $F["ok"] == "true" && $F["observed"] ~ /^[0-9]/ && $F["expected"] ~ /^[0-9]+ or [0-9]+ / ? $F["expected"] : $F["observed"]
+# told(ok, expected, observed): what is told of an arm; of two numbers that its rule leaves open
+# one is there by chance: both.  as_told(): of the arm in this line.
+function told(ok, expected, observed) {
+	return ok == "true" && observed ~ /^[0-9]/ && expected ~ /^[0-9]+ or [0-9]+ / ? expected : observed
 }
+function as_told() { return told($F["ok"], $F["expected"], $F["observed"]) }
 
 # words(verdict): as people read it.
 function words(verdict) {
