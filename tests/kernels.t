@@ -55,7 +55,35 @@ if (. /etc/os-release && [[ $ID == debian || $ID == ubuntu ]] && [ -n "${VERSION
 		is "get without a network, $again: one line" "1|kernels: reading the archive's lists
 kernels: the archive cannot be read: W: Failed to fetch http://archive/dists: no route" "$status|$err"
 	done
-	rm "$tmp/bin/apt-get" "$tmp/bin/apt-cache"
+	# One that says nothing while it is read.
+	cat >"$tmp/bin/apt-cache" <<-'END'
+		#!/bin/sh
+		case $* in
+		*search*) echo 'linux-image-6.99.0-1-amd64 - a kernel' ;;
+		*show*) printf 'Package: linux-image-6.99.0-1-amd64\nVersion: 1\n' ;;
+		esac
+	END
+	sed -i "2i case \$* in *download*) echo \$\$ >'$tmp/fetches'; exec sleep 600 ;; esac" "$tmp/bin/apt-get"
+	printf '#!/bin/sh\n' | tee "$tmp/bin/dpkg-deb" "$tmp/bin/depmod" >"$tmp/bin/qemu-system-x86_64"
+	chmod +x "$tmp/bin"/*
+	nothing_fetched() {
+		((SECONDS < 60)) && [ ! -e "/proc/$(<"$tmp/fetches")" ] &&
+			[ -z "$(find "$tmp/cache" "$tmp/t" -name '*.get.*' -o -name '.rtest*')" ]
+	}
+	for how in get 'run -k'; do
+		rm -f "$tmp/fetches"
+		# shellcheck disable=SC2086 # split into words
+		PATH=$tmp/bin:$PATH env --default-signal=INT setsid $kernels $how 6.99 >"$tmp/said" 2>&1 </dev/null &
+		pid=$!
+		until_true test -s "$tmp/fetches"
+		kill -INT "-$pid"
+		SECONDS=0
+		wait "$pid" 2>/dev/null
+		is "SIGINT while a kernel is fetched, $how: exit code" 130 "$?"
+		ok "SIGINT while a kernel is fetched, $how: nothing is waited for, or left" \
+			until_true nothing_fetched
+	done
+	rm "$tmp/bin"/*
 else
 	skip 'get without a network' 'neither Debian nor Ubuntu'
 fi
@@ -99,7 +127,12 @@ esac
 END
 chmod +x "$tmp/bin/qemu-system-x86_64"
 # What it is given is not looked at.
-printf '#!/bin/sh\ncat >/dev/null\n' >"$tmp/bin/cpio"
+cat >"$tmp/bin/cpio" <<'END'
+#!/bin/sh
+cat >/dev/null
+cp command "$QEMU_PID.command"
+find files 2>/dev/null >"$QEMU_PID.files" || :
+END
 printf '#!/bin/sh\n' >"$tmp/bin/ldd"
 chmod +x "$tmp/bin/cpio" "$tmp/bin/ldd"
 PATH=$tmp/bin:$PATH
@@ -157,6 +190,23 @@ run $kernels run --cpus 3 --memory=512 --out "$tmp/out" -k "$k" hello
 like 'its CPUs and its memory' ' -smp 3 -m 512 ' "$(<"$tmp/pid.words")"
 CODE=1 run $kernels run --out "$tmp/out" -k "$k" hello
 is 'something unexpected: 1' 1 "$status"
+rm -f "$tmp/pid"
+refused 1 '--quick leaves out many-time-waits' run --out "$tmp/out" -k "$k" --quick many-time-waits
+cp "$k" "$tmp/again"
+refused 2 "-k $k and -k $tmp/again are the same release, 6.99.0-test" run --out "$tmp/out" -k "$k" -k "$tmp/again"
+ok 'of these nothing was booted' test ! -e "$tmp/pid"
+# An experiment of one's own keeps its name, wherever it lies.
+mkdir "$tmp/x"
+cp scripts/experiments/hello "$tmp/x/hello.v2"
+ln -s hello.v2 "$tmp/x/mine"
+run $kernels run --out "$tmp/out" -k "$k" "$tmp/x/mine"
+is 'a file: exit code' 0 "$status"
+like 'a file: its name in the machine' ' (/files/[0-9]+/mine) ' "$(<"$tmp/pid.command")"
+is 'a file: it is there' "${BASH_REMATCH[1]}" "$(grep mine "$tmp/pid.files" | sed 's|^|/|')"
+mkdir -p "$tmp/[c]/rtest/kernels/6.99/boot"
+cp "$k" "$tmp/[c]/rtest/kernels/6.99/boot/vmlinuz-6.99.0-test"
+XDG_CACHE_HOME="$tmp/[c]" run $kernels run --out "$tmp/out" -k 6.99 hello
+is 'a series, in a folder with brackets' '0|the table' "$status|$out"
 
 if [[ -r /dev/kvm && -w /dev/kvm ]]; then
 	rm -f "$tmp/pid.how"

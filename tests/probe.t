@@ -70,6 +70,9 @@ verdict_on "${trace/rtest end x 2/rtest}" '2 connected true tcp_twsk_unique: a t
 	'2 false the reason names tcp_twsk_unique, which was not called: tcp_twsk_unique: a timestamp' 'an arm without an end'
 verdict_on "${trace/rtest begin x 3/rtest begin x 3$'\n'CPU:0 [LOST 7 EVENTS]}" '3 connected true tcp_reset: x' '3 true tcp_reset: x' 'a trace with a hole'
 is 'says so' '3 probe: not tcp_reset: the trace has lost events' "$err"
+lost=$(sed -E 's/.*rtest begin x 3$/CPU:1 [LOST 7 EVENTS]/; /(unshare|sh)-401/d' tests/probe.trace)
+verdict_on "$lost" '3 connected true tcp_timewait_state_process: a SYN' '3 true tcp_timewait_state_process: a SYN' 'a hole in which an arm began'
+is 'says so as well' '3 probe: not tcp_timewait_state_process: the trace has lost events' "$err"
 judged "${trace/unshare-201/unshare-207}" "1 EADDRNOTAVAIL true $twsk"
 is 'a namespace that was not seen' '1 probe: not tcp_twsk_unique: the probes did not see its namespace' "$err"
 judged "${trace/rtest over/rtest}" "1 EADDRNOTAVAIL true $twsk"

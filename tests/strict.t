@@ -96,6 +96,16 @@ like "a variable with the name of another experiment's condition" $'\tblue\n' \
 # --- what proves nothing ---
 changed 'a control with two causes' "$control" 'the control old=none tcp_timestamps=0 link=link colour=red has more than one cause: it differs from every arm in' '/^control/s/colour/link=link colour/'
 changed 'a control with the conditions of an arm' "$control" 'the control colour=red tcp_timestamps=0 old=TIME-WAIT has the conditions of an arm: it controls nothing' 's/^control.*/control colour=red tcp_timestamps=0 old=TIME-WAIT/'
+changed 'a control with the conditions of an arm, link=lo named' "$control" 'the control colour=red tcp_timestamps=0 old=TIME-WAIT link=lo has the conditions of an arm: it controls nothing' 's/^control.*/control colour=red tcp_timestamps=0 old=TIME-WAIT link=lo/'
+sed 's/^quote SF/& link=lo/' "$right" >"$wrong"
+run $lab list --check "$wrong"
+is 'a quote on link=lo, which no arm need name' '0|' "$status|$err"
+mkdir "$tmp/twin"
+cp "$right" "$tmp/twin/"
+run $lab list --check "$right" "$tmp/twin/${right##*/}"
+is 'two files of one name' "2|lab: $right and $tmp/twin/${right##*/} have the same name: one of them at a time (try 'scripts/lab --help')" "$status|$err"
+run $lab list --check "$right" "$right"
+like 'one file twice is one' '^0\|1 experiment' "$status|$out"
 changed 'a control of arms without a promise' "$control" 'has no arm: none of its question has a promise' 's/^promise.*/promise() { promised=; }/'
 # shellcheck disable=SC2016 # text of an experiment
 changed 'a promise that nothing controls' "$((grid + 1))" 'the arm old=TIME-WAIT tcp_timestamps=0 colour=green link=link (promised: silence) has no control' \

@@ -158,7 +158,7 @@ function conditions_differ(name,    r, first) {
 function seen(name, key, r) {
 	if (!((name, key, r) in observed)) return "-"
 	if (ok[name, key, r] == "false") return observed[name, key, r] ", expected " expected[name, key, r]
-	return told("true", expected[name, key, r], observed[name, key, r]) ""
+	return either("true", expected[name, key, r], observed[name, key, r]) ""
 }
 
 # compare(name): differs[name]; groups[name] kinds of difference, with the arms of each.

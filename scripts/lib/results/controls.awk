@@ -24,7 +24,8 @@ $1 == "quote" { spoken_of[n_quotes++] = $4 }
 $1 == "arm" {
 	arm[n_arms] = $3
 	is_control[n_arms] = $4
-	conditions[n_arms] = $6
+	conditions[n_arms] = $6 (" " $6 ~ / link=/ ? "" : " link=lo") # see conditions_of
+	named[n_arms] = $6
 	line[n_arms] = $7
 	promised[n_arms++] = $8
 }
@@ -95,7 +96,7 @@ function look(    i, j, n, least, which, promises, asked, class, compared) {
 			print "class", experiment, arm[i], class[i]
 			if (!(class[i] in compared)) compared[class[i]] = 0
 			if (n_quotes && !speaks(i))
-				wrong(i, "the arm " conditions[i] " has a promise, and no quote speaks of it")
+				wrong(i, "the arm " named[i] " has a promise, and no quote speaks of it")
 		}
 	}
 	for (j = 0; j < n_arms; j++) {
@@ -111,13 +112,13 @@ function look(    i, j, n, least, which, promises, asked, class, compared) {
 			compared[class[i]]++
 		}
 		if (!is_control[j] || least == 1) continue
-		if (least == 0) wrong(j, "the control " conditions[j] " has the conditions of an arm: it controls nothing")
-		else if (least == 99) wrong(j, "the control " conditions[j] " has no arm: none of its question has a promise")
-		else wrong(j, "the control " conditions[j] " has more than one cause: it differs from every arm in " which " or more")
+		if (least == 0) wrong(j, "the control " named[j] " has the conditions of an arm: it controls nothing")
+		else if (least == 99) wrong(j, "the control " named[j] " has no arm: none of its question has a promise")
+		else wrong(j, "the control " named[j] " has more than one cause: it differs from every arm in " which " or more")
 	}
 	for (i = 0; i < n_arms; i++)
 		if ((class[i] in compared) && !is_control[i] && !compared[class[i]]) {
-			wrong(i, "the arm " conditions[i] " (promised: " promised[i] ") has no control that differs from it in one condition")
+			wrong(i, "the arm " named[i] " (promised: " promised[i] ") has no control that differs from it in one condition")
 			compared[class[i]] = 1
 		}
 }

@@ -31,6 +31,7 @@ FILENAME ~ /\/probed$/ {
 
 /^CPU:[0-9]+ \[LOST / {
 	for (arm in open) lossy[arm] = 1
+	holes = 1
 	next
 }
 
@@ -85,7 +86,7 @@ function mark(text,    word, arm, net, n, i, event) {
 		sub(/^rtest no [^ ]+ /, "", text)
 		unprobed[word[3]] = text
 	} else if (word[2] == "begin") {
-		open[arm] = 1
+		open[arm] = begun[arm] = 1
 		nets[arm] = ""
 		delete lossy[arm]
 		for (event in asked) {
@@ -136,7 +137,7 @@ function tally(list, json,    n, i, got, count, order, m, text) {
 function judge(arm, rule, outcome,    name, n, i, answer, at, values, never) {
 	said = silent = ""
 	name = rule in stands_for ? stands_for[rule] : rule
-	if (arm in lossy) silent = "the trace has lost events"
+	if ((arm in lossy) || holes && !(arm in begun)) silent = "the trace has lost events"
 	else if (arm in unseen) silent = "the probes did not see its namespace"
 	else if (rule in unprobed) silent = unprobed[rule]
 	else if (!(name in asked)) silent = "it was not asked"

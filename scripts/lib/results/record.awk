@@ -20,12 +20,12 @@ function arm_kind() {
 		$F["control"] == 1 || $F["promised"] == "" ? "" : $F["observed"] == $F["promised"] && $F["expected"] == $F["promised"] ? "holds" : "does-not-hold"
 }
 
-# told(ok, expected, observed): what is told of an arm; of two numbers that its rule leaves open
+# either(ok, expected, observed): what is told of an arm; of two numbers that its rule leaves open
 # one is there by chance: both.  as_told(): of the arm in this line.
-function told(ok, expected, observed) {
+function either(ok, expected, observed) {
 	return ok == "true" && observed ~ /^[0-9]/ && expected ~ /^[0-9]+ or [0-9]+ / ? expected : observed
 }
-function as_told() { return told($F["ok"], $F["expected"], $F["observed"]) }
+function as_told() { return either($F["ok"], $F["expected"], $F["observed"]) }
 
 # words(verdict): as people read it.
 function words(verdict) {
