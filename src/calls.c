@@ -13,6 +13,7 @@
 struct pending {
 	pid_t pid;
 	int fd;
+	ino_t inode; /* of the socket: its number may go to another one */
 	struct addr to, from;
 };
 
@@ -24,6 +25,7 @@ static struct pending pendings[PENDINGS];
 static uint64_t seen[SEEN]; /* hashes of what was explained */
 size_t n_seen;
 size_t repeats;
+size_t unread;
 long long calls;
 const char *why;
 bool brief;
@@ -70,6 +72,21 @@ static int copy_fd(pid_t tid, int fd)
 	copy = (int)syscall(SYS_pidfd_getfd, pidfd, fd, 0);
 	close(pidfd);
 	return copy;
+}
+
+/* inode_of - that of a descriptor of a thread, or 0 */
+static ino_t inode_of(pid_t tid, int fd)
+{
+	int copy = copy_fd(tid, fd);
+	struct stat st;
+	ino_t inode = 0;
+
+	if (copy < 0)
+		return 0;
+	if (!fstat(copy, &st))
+		inode = st.st_ino;
+	close(copy);
+	return inode;
 }
 
 static struct pending *pending_of(pid_t pid, int fd)
@@ -131,24 +148,27 @@ void enter(struct thread *t, const struct __ptrace_syscall_info *info)
 	const uint64_t *args = info->seccomp.args;
 	struct iovec here = {&t->to.ss, sizeof(t->to.ss)};
 	struct iovec there = {(void *)(uintptr_t)args[1], (size_t)args[2]};
+	ssize_t got;
 	int copy;
 
 	t->nr = (long)info->seccomp.nr;
 	t->fd = (int)args[0];
 	t->optval = args[3];
 	t->to.len = t->from.len = 0;
-	t->tcp = false;
+	t->tcp = t->unread = false;
 	calls++;
 	if (t->nr == SYS_getsockopt)
 		return;
 	if (t->nr != SYS_listen) {
 		if (there.iov_len > sizeof(t->to.ss))
 			there.iov_len = sizeof(t->to.ss);
-		if (process_vm_readv(t->tid, &here, 1, &there, 1, 0) <
-		    (ssize_t)sizeof(struct sockaddr_in))
+		got = process_vm_readv(t->tid, &here, 1, &there, 1, 0);
+		t->unread = got < (ssize_t)sizeof(t->to.sa.sa_family);
+		if (t->unread || (t->to.sa.sa_family != AF_INET &&
+				  t->to.sa.sa_family != AF_INET6))
 			return;
-		if (t->to.sa.sa_family != AF_INET &&
-		    t->to.sa.sa_family != AF_INET6)
+		t->unread = got < (ssize_t)sizeof(struct sockaddr_in);
+		if (t->unread)
 			return;
 		t->to.len = (socklen_t)there.iov_len;
 	}
@@ -177,7 +197,9 @@ void leave(struct thread *t, long value)
 			p = pending_of(pid, t->fd);
 		}
 		if (t->nr == SYS_connect && err == EINPROGRESS && t->tcp)
-			*p = (struct pending){pid, t->fd, t->to, t->from};
+			*p = (struct pending){pid, t->fd,
+					      inode_of(t->tid, t->fd), t->to,
+					      t->from};
 	}
 	if (t->nr == SYS_getsockopt) {
 		struct iovec here = {&err, sizeof(err)};
@@ -185,6 +207,7 @@ void leave(struct thread *t, long value)
 				      sizeof(err)};
 
 		if (value || p->pid != pid || p->fd != t->fd ||
+		    p->inode != inode_of(t->tid, t->fd) ||
 		    process_vm_readv(t->tid, &here, 1, &there, 1, 0) !=
 			    (ssize_t)sizeof(err))
 			return;
@@ -193,10 +216,16 @@ void leave(struct thread *t, long value)
 		t->tcp = true;
 		p->pid = 0;
 	}
-	if (!err || !t->tcp || err == EINPROGRESS || err == EALREADY ||
-	    err == EISCONN || err == EINTR || err >= 512)
+	if (!err || err == EINPROGRESS || err == EALREADY || err == EISCONN ||
+	    err == EINTR || err >= 512)
 		return;
+	if (!t->tcp) {
+		unread += t->unread;
+		return;
+	}
 	copy = copy_fd(t->tid, t->fd);
+	if (copy < 0 && err != EBADF)
+		unread++;
 	if (copy >= 0 && is_tcp(copy))
 		explain(t->tid, name, err, copy, &t->to, &t->from);
 	if (copy >= 0)

@@ -16,10 +16,12 @@ struct thread {
 	uint64_t optval; /* of getsockopt() */
 	struct addr to, from;
 	bool tcp;
+	bool unread; /* its address cannot be read */
 };
 
 extern size_t n_seen;	/* calls that were explained */
 extern size_t repeats;	/* calls that failed as one that was explained */
+extern size_t unread;	/* calls that failed, of what cannot be read */
 extern long long calls; /* that were stopped */
 extern const char *why; /* the program that explains */
 extern bool brief;	/* in one line a call */

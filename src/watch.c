@@ -45,7 +45,7 @@
 /* start - COMMAND itself, once it is traced; does not return */
 static void start(char **command, int go)
 {
-	enum { TRACE = 9, ALLOW };
+	enum { TRACE = 11, ALLOW };
 	struct sock_filter code[] = {
 #define LOAD(field) \
 	BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, field))
@@ -57,6 +57,8 @@ static void start(char **command, int go)
 		IS(SYS_connect, TRACE - 5, 0),
 		IS(SYS_listen, TRACE - 6, 0),
 		IS(SYS_getsockopt, 0, ALLOW - 7),
+		LOAD(args[1]),
+		IS(SOL_SOCKET, 0, ALLOW - 9),
 		LOAD(args[2]),
 		IS(SO_ERROR, 0, 1),
 		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_TRACE),
@@ -126,11 +128,16 @@ static void stopped(pid_t tid, int status)
 /* say_rest - the calls that were not explained, and the price of watching */
 static void say_rest(const char *name, int64_t ns)
 {
-	if (ran && !unwatched && !n_seen && !brief)
+	if (ran && !unwatched && !n_seen && !unread && !brief)
 		fprintf(stderr,
 			"why: %s: no bind(), connect() or listen() of a TCP "
 			"socket failed at once\n",
 			name);
+	if (unread)
+		fprintf(stderr,
+			"why: %s: %zu call%s failed on a socket, or with an "
+			"address, that cannot be read\n",
+			name, unread, unread > 1 ? "s" : "");
 	if (repeats)
 		fprintf(stderr, "why: %zu more calls failed as those did\n",
 			repeats);
@@ -142,24 +149,59 @@ static void say_rest(const char *name, int64_t ns)
 			name, calls, (long long)(calls * 1000000000 / ns));
 }
 
+/* apart - a pipe none of whose ends is 0, 1 or 2, which the caller may have
+ * closed */
+static int apart(int ends[2])
+{
+	int fd;
+
+	if (pipe2(ends, O_CLOEXEC))
+		return -1;
+	for (int i = 0; i < 2; i++) {
+		fd = fcntl(ends[i], F_DUPFD_CLOEXEC, 3);
+		if (fd < 0)
+			return -1;
+		close(ends[i]);
+		ends[i] = fd;
+	}
+	return 0;
+}
+
+/*
+ * is_passed - signals for COMMAND: all that can be caught, but for those of job
+ * control, of children, and of what we do wrong ourselves
+ */
+static bool is_passed(int sig)
+{
+	static const int ours[] = {SIGKILL, SIGSTOP, SIGTSTP, SIGTTIN, SIGTTOU,
+				   SIGCHLD, SIGPIPE, SIGSEGV, SIGBUS,  SIGFPE,
+				   SIGILL,  SIGABRT, SIGTRAP, SIGSYS};
+
+	for (size_t i = 0; i < sizeof(ours) / sizeof(*ours); i++)
+		if (ours[i] == sig)
+			return false;
+	return true;
+}
+
 /* trace - COMMAND and all that it starts; its wait status goes to REPORT */
-static void trace(char **command, int report, const struct sigaction *actions,
-		  const int *signals, size_t n)
+static void trace(char **command, int report, const struct sigaction *actions)
 {
 	const int64_t begin = now_ns();
 	int go[2], status, null;
 	pid_t tid, child;
 
-	if (pipe2(go, O_CLOEXEC) || (child = fork()) < 0)
+	if (apart(go) || (child = fork()) < 0)
 		die_errno("%s", command[0]);
 	if (!child) {
 		close(report);
 		close(go[1]);
-		for (size_t i = 0; i < n; i++)
-			sigaction(signals[i], &actions[i], NULL);
+		for (int s = 1; s <= SIGRTMAX; s++)
+			if (is_passed(s))
+				sigaction(s, &actions[s], NULL);
 		start(command, go[0]);
 	}
 	close(go[0]);
+	open_standard_fds();
 	if (write(report, &child, sizeof(child)) != sizeof(child))
 		die_errno("%s", command[0]);
 	if (ptrace(PTRACE_SEIZE, child, 0,
@@ -216,11 +258,9 @@ static void pass_on(int signal, siginfo_t *info, void *context)
 
 static int watch_command(char **command)
 {
-	static const int signals[] = {SIGHUP,  SIGINT,	SIGQUIT,
-				      SIGTERM, SIGUSR1, SIGUSR2};
-	enum { N = sizeof(signals) / sizeof(*signals) };
-	struct sigaction old[N], pass = {.sa_sigaction = pass_on,
-					 .sa_flags = SA_SIGINFO | SA_RESTART};
+	struct sigaction old[_NSIG],
+		pass = {.sa_sigaction = pass_on,
+			.sa_flags = SA_SIGINFO | SA_RESTART};
 	int report[2], status;
 	pid_t tracer, child;
 
@@ -228,16 +268,17 @@ static int watch_command(char **command)
 		die_usage("-- COMMAND is not for this kind of machine");
 	if (syscall(SYS_pidfd_getfd, -1, 0, 0) && errno == ENOSYS)
 		die_errno("pidfd_getfd (since Linux 5.6)");
-	if (pipe2(report, O_CLOEXEC))
+	if (apart(report))
 		die_errno("%s", command[0]);
-	for (int i = 0; i < N; i++)
-		sigaction(signals[i], &pass, &old[i]);
+	for (int s = 1; s <= SIGRTMAX; s++)
+		if (is_passed(s))
+			sigaction(s, &pass, &old[s]);
 	tracer = fork();
 	if (tracer < 0)
 		die_errno("%s", command[0]);
 	if (!tracer) {
 		close(report[0]);
-		trace(command, report[1], old, signals, N);
+		trace(command, report[1], old);
 	}
 	close(report[1]);
 	if (read(report[0], &child, sizeof(child)) != sizeof(child))

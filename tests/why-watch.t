@@ -268,4 +268,139 @@ bind would succeed
 bind fails with EACCES unless the program of user .nobody. has CAP_NET_BIND_SERVICE
 bind would succeed$'
 
+in_sandbox 'standard descriptors that are closed' <<'END'
+"$why" -q -- sh -c './client 127.0.0.1 1; exit 5' >&- 2>&-
+echo "exit $?"
+"$why" -q -- sh -c './client 127.0.0.1 1; exit 6' <&- 2>&-
+echo "exit $?"
+"$why" -q -- sh -c 'exit 3' >&- 2>&-
+echo "exit $?"
+END
+is "$name: the command's own exit codes" 'exit 5
+exit 6
+exit 3' "$out"
+
+in_sandbox 'the environment' <<'END'
+LC_ALL=C.UTF-8 PATH=/usr/bin:/bin "$why" -q -- sh -c 'echo "$LC_ALL $PATH"'
+env -u LC_ALL "$why" -q -- sh -c 'echo "${LC_ALL-none}"'
+END
+is "$name is the user's" 'C.UTF-8 /usr/bin:/bin
+none' "$out"
+
+in_sandbox 'any signal' <<'END'
+"$why" -- bash -c 'trap "exit 4" WINCH; echo ready; while :; do sleep 0.02; done' >"$tmp/ready" &
+until grep -q ready "$tmp/ready"; do sleep 0.02; done
+kill -WINCH $!
+wait $!
+echo "exit $?"
+END
+is "$name is passed on" 'exit 4' "$out"
+
+# What is bound is not in its own way.
+in_sandbox 'a bound socket, and no route' <<'END'
+"$why" -- ./client -b 5000 192.0.2.1 80
+END
+tells 'the rule' 'fib_lookup: no route leads there'
+unlike "$name: nothing is in the way" 'EADDRINUSE' "$err"
+
+in_sandbox 'getsockopt() of something else' <<'END'
+ip link add d0 type veth peer name d1
+ip link set d0 up && ip link set d1 up && ip addr add 10.5.0.1/24 dev d0 && ip route add default via 10.5.0.2
+"$why" -- perl -MSocket -e '
+	socket(my $s, AF_INET, SOCK_STREAM | 2048, 0);
+	connect($s, pack_sockaddr_in(80, inet_aton("192.0.2.7")));
+	setsockopt($s, 6, 4, pack("i", 60));
+	print "TCP_KEEPIDLE ", unpack("i", getsockopt($s, 6, 4)), "\n"'
+END
+says 'it was asked' '^TCP_KEEPIDLE 60$'
+tells 'no error' 'no bind\(\), connect\(\) or listen\(\) of a TCP socket failed at once'
+
+in_sandbox 'an address that is too short' <<'END'
+"$why" -- perl -MSocket -e 'socket(my $s, AF_INET, SOCK_STREAM, 0); bind($s, pack("S a6", AF_INET, "x")) or print "$!\n"'
+END
+says 'the error' '^Invalid argument$'
+tells 'it is not kept silent' '^why: perl: 1 call failed on a socket, or with an address, that cannot be read$'
+
+in_sandbox 'a mapped listener and a connection' <<'END'
+./server -n 0 -d ::1 9000 </dev/null & up LISTEN 9000
+perl -MSocket=:all -e '
+	socket(my $l, AF_INET6, SOCK_STREAM, 0);
+	bind($l, pack_sockaddr_in6(8080, inet_pton(AF_INET6, "::ffff:127.0.0.1"))) && listen($l, 5) or die $!;
+	socket(my $s, AF_INET6, SOCK_STREAM, 0);
+	connect($s, pack_sockaddr_in6(9000, inet_pton(AF_INET6, "::1"))) or die $!;
+	sleep 100' & up LISTEN 8080 && up ESTAB 9000
+"$why" -q -p $!
+kill $(jobs -p)
+END
+says 'each by itself' 'its next connect\(\) to \[::1\]:9000: would succeed$'
+
+in_sandbox 'a child with a connection of its parent' <<'END'
+perl -MSocket -e '
+	socket(my $l, AF_INET, SOCK_STREAM, 0);
+	bind($l, pack_sockaddr_in(8080, INADDR_LOOPBACK)) && listen($l, 5) or die $!;
+	accept(my $s, $l);
+	my $pid = fork();
+	if (!$pid) { close($l); $| = 1; print "child $$\n"; sleep 100 }
+	close($s); sleep 100' >"$tmp/child" & up LISTEN 8080
+./client -d 127.0.0.1 8080 </dev/null & until read -r _ child <"$tmp/child"; do sleep 0.02; done 2>/dev/null
+"$why" -q -p "$child"
+echo "exit $?"
+kill "$child" $(jobs -p)
+END
+is "$name: no connect() of its own" 'exit 0' "$out"
+
+if command -v jq >/dev/null; then
+	in_sandbox 'a name that is not to be printed' <<-'END'
+		perl -MSocket -e '
+			$0 = "a\tb\xff"; socket(my $l, AF_INET, SOCK_STREAM, 0);
+			bind($l, pack_sockaddr_in(8080, INADDR_LOOPBACK)) && listen($l, 5) or die $!; sleep 100' & up LISTEN 8080
+		"$why" -j bind 127.0.0.1:8080
+		kill %1
+	END
+	printf '%s\n' "$out" >"$tmp/json"
+	ok "$name: JSON all the same" jq -e . "$tmp/json"
+fi
+
+# Interfaces: exit code 3 would be another outcome than foretold.
+in_sandbox 'interfaces' <<'END'
+for i in d0:p0 d1:p1; do
+	ip link add "${i%:*}" type veth peer name "${i#*:}"
+	for end in "${i%:*}" "${i#*:}"; do echo 0 >"/proc/sys/net/ipv6/conf/$end/accept_dad"; ip link set "$end" up; done
+done
+ip addr add 10.5.0.1/24 dev d0
+for end in d0 d1; do
+	until ip -6 -o addr show dev "$end" scope link -tentative | grep -q fe80; do sleep 0.05; done
+	printf -v "$end" %s "$(ip -6 -o addr show dev "$end" scope link | sed 's/.*inet6 //; s|/.*||')"
+done
+listens() { perl -MSocket -e '
+	socket(my $l, AF_INET, SOCK_STREAM, 0); setsockopt($l, 1, 25, $ARGV[1]) or die $!;
+	bind($l, pack_sockaddr_in($ARGV[0], INADDR_ANY)) && listen($l, 5) or die $!; sleep 100' "$@" & }
+listens 7001 d0
+listens 7002 lo
+up LISTEN 7001 && up LISTEN 7002
+./server -n 0 -d :: 7003 </dev/null & up LISTEN 7003
+tried() {
+	local said code=0
+	said=$("$why" -q --try "$@") || code=$?
+	echo "${said%%$'\n'*}: $code"
+}
+tried connect 10.5.0.1:7001
+tried connect 10.5.0.1:7002
+tried connect 127.0.0.1:7001
+tried connect 127.0.0.1:7002
+tried bind "[$d0%d0]:8080"
+tried bind "[$d0%d1]:8080"
+tried connect "[$d0%d0]:7003"
+tried connect "$d1%d1" "[$d0%d0]:7003"
+kill $(jobs -p)
+END
+is "$name: as the kernel has it" 'connect would succeed: 0
+connect fails with ECONNREFUSED: 1
+connect fails with ECONNREFUSED: 1
+connect would succeed: 0
+bind would succeed: 0
+bind fails with EADDRNOTAVAIL: 1
+connect would succeed: 0
+connect fails with EINVAL: 1' "$out"
+
 finish
