@@ -144,6 +144,11 @@ run scripts/lab find 693529 answer
 unlike 'find: a question by its number, and words' 'the question' "$out"
 run scripts/lab find qwerty tcp_no_such_thing
 is 'find: nothing has these words' '1:lab: nothing has these words: qwerty tcp_no_such_thing; try fewer, as in: address in use' "$status:$err"
+for message in 'java.net.BindException: Address already in use' \
+	'Error response from daemon: driver failed programming external connectivity: listen tcp4 0.0.0.0:80: bind: address already in use.'; do
+	run scripts/lab find "$message"
+	like "find: $message" '^0:"Address already in use" \(EADDRINUSE\)' "$status:$out"
+done
 run scripts/lab find 'OSError: [Errno 98] Address already in use'
 like 'find: a message as it is pasted' '^0:"Address already in use" \(EADDRINUSE\) when a server starts again' "$status:$out"
 is 'find: says that it is not all' '1' "$(grep -c '^lab: nothing has all of these words: OSError.*most of them' "$tmp/.err")"

@@ -173,6 +173,60 @@ for file in scripts/experiments/*; do
 	ok "README.md has $name and its claim" grep -qF "| $name | $claim" README.md
 done
 
+# fails REGEX COMMAND...: one line, exit 1.
+fails() {
+	local regex=$1
+	shift
+	run "$@"
+	is "$*: exit code" 1 "$status"
+	like "$*: says why" "$regex" "$err"
+	is "$*: in one line" 1 "$(wc -l <"$tmp/.err")"
+}
+
+# --- experiments of one's own ---
+whole many <<-'END'
+	claim "It is so." yes
+	means "It is always so." "yes: b=1"
+	condition a 1,2,3,4 "nothing"
+	condition b 0,1 "nothing"
+	grid a=1,2,3,4 b=1
+	control a=1 b=0
+	promise() { [ "$a" != 4 ] || promised=no; }
+	control a=4 b=0
+	expect() { [ "$b" = 1 ] && rule yes "tcp_v4_rcv: b" || rule no "tcp_v4_rcv: not b"; }
+	steps() {
+		case $a$b in 11) saw maybe ;; ?1) saw yes ;; *) saw no ;; esac
+	}
+END
+mine=$tmp/experiments/many
+run $lab run --out "$tmp/own" "$mine" two-sides
+is 'one of mine, and one arm is unexpected: exit code' 1 "$status"
+run $lab show "$mine" "$tmp/own"
+like 'show: what is unexpected stands by itself' $'UNEXPECTED a=1, b=1\n[^\n]*observed maybe[^\n]*\n[^\n]*\n[^a]*\nok a=2, b=1' "$out"
+like 'show: arms that agree are folded, those of another promise are not' $'ok a=2, b=1\n.*\n   also: a=3, b=1\n\nok a=4, b=1\n' "$out"
+page=$(<"$tmp/own/report.html")
+unlike 'report: no sentence about what is unexpected' 'always so' "$page"
+is 'report: each id stands once' '' "$(grep -oE ' id="?[^ ">]+' <<<"$page" | tr -d '"' | sort | uniq -d)"
+fails "^lab: $tmp/experiments/many is here and is no folder: name another directory" \
+	bash -c "cd '$tmp/experiments' && '$PWD/$lab' run --out . ./many"
+cp "$mine" "$tmp/experiments/about"
+fails '^lab: an experiment that is called about cannot be kept' "$lab" run --out "$tmp/own" "$tmp/experiments/about"
+sed '/^group/a calm' "$mine" >"$tmp/experiments/measures"
+run $lab run --quick "$tmp/experiments/measures" tw-recycle-gone
+like 'a file that is left out is named' '^lab: --quick leaves out measures$' "$err"
+
+# --- completion ---
+# offered WORD...: what completion offers for the last one.
+offered() {
+	bash -c '. scripts/lib/completion.bash
+		COMP_WORDS=("$@") COMP_CWORD=$(($# - 1)) COMPREPLY=()
+		_rtest
+		printf "%s\n" "${COMPREPLY[@]}"' - "$@" 2>/dev/null | sort | tr '\n' ' '
+}
+like 'completion: of an experiment' '^hello $' "$(offered scripts/lab run hel)"
+like 'completion: list --check takes experiments' '^hello $' "$(offered scripts/lab list --check hel)"
+like 'completion: compare takes paths' '^scripts/? $' "$(offered scripts/lab compare docs script)"
+
 the_rest_is_long
 # --- bad input ---
 # refused REGEX ARGUMENTS...: usage error: one line, exit 2, nothing on stdout.
@@ -214,15 +268,6 @@ done
 refused "--retry wants a whole number of seconds, not '0'" run --retry 0 hello
 ok "a usage error touches nothing" [ ! -e "$tmp/untouched" ]
 
-# fails REGEX COMMAND...: one line, exit 1.
-fails() {
-	local regex=$1
-	shift
-	run "$@"
-	is "$*: exit code" 1 "$status"
-	like "$*: says why" "$regex" "$err"
-	is "$*: in one line" 1 "$(wc -l <"$tmp/.err")"
-}
 touch "$tmp/file"
 hint='\(scripts/lab run --out DIR wants one that you may write to\)$'
 fails "lab: $tmp/file: cannot keep results there: Not a directory $hint" "$lab" run --out "$tmp/file" hello

@@ -71,13 +71,15 @@ _rtest() {
 		command_word=${COMP_WORDS[first]}
 		if ((count == 0)); then
 			words=$(_rtest_lab_words "${command[@]}")
+		elif [[ $command_word == compare ]]; then
+			_rtest_paths -f && return
 		elif [[ $command_word == show && $count -gt 1 && $previous != -v ]]; then
 			_rtest_paths -d && return
-		elif [[ $command_word != list && $word == */* ]]; then
+		elif [[ $word == */* && ($command_word != list || " ${COMP_WORDS[*]} " == *' --check '*) ]]; then
 			_rtest_paths -f && return
 		else
 			words=$(sed -n 's/^group[[:space:]]*//p' "$folder"/scripts/experiments/* 2>/dev/null | sort -u)
-			[ "$command_word" = list ] ||
+			[[ $command_word == list && " ${COMP_WORDS[*]} " != *' --check '* ]] ||
 				words+=" $(cd "$folder/scripts/experiments" 2>/dev/null && echo *)"
 		fi
 		;;

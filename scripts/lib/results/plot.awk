@@ -102,7 +102,7 @@ function axis(a, least, most, wanted,    step, v, k, i, m, only_decades) {
 		return
 	}
 	if (least >= 0 && least <= 0.5 * most) least = 0
-	if (most <= least) most = least + 1
+	if (most <= least) most = least + (least * least > 1e12 ? sqrt(least * least) / 1e6 : 1)
 	step = nice((most - least) / wanted)
 	low[a] = step * floor(least / step + 1e-9)
 	high[a] = -step * floor(-most / step + 1e-9)

@@ -224,7 +224,7 @@ FILENAME == "experiments.tsv" {
 	verdict_of[experiments] = $E["verdict"]
 	claim_of[experiments] = $E["claim"]
 	said[experiments] = in_words($E["verdict"], html($E["condition"]), "<code>", "</code>")
-	means[experiments] = html(sentence($E["means"], $E["doubt"]))
+	means[experiments] = $E["verdict"] == "unexpected" ? "" : html(sentence($E["means"], $E["doubt"]))
 	tally[$E["verdict"]]++
 	if (!group_seen[$E["group"]]++) group_name[++groups] = $E["group"]
 	n = split($E["sources"], f, " ")
@@ -335,7 +335,7 @@ function print_contents(    i, v) {
 		"<li><a href=\"#sources\">Sources and words</a><li><a href=\"#summary\">The verdicts</a><li><a href=\"#run\">The run</a>"
 	for (i = 1; i <= experiments; i++) {
 		if (group_of[i] != group_of[i - 1])
-			print (i > 1 ? "</ul>" : "") "<li><a href=\"#group-" html(group_of[i]) "\">" heading(group_of[i]) "</a><ul>"
+			print (i > 1 ? "</ul>" : "") "<li><a href=\"#" group_id(i) "\">" heading(group_of[i]) "</a><ul>"
 		v = verdict_of[i]
 		print "<li data-name=\"" html(name_at[i]) "\"><span class=\"sign " html(v) "\" role=img aria-label=\"" html(words(v)) \
 			"\">" sign[v] "</span><a href=\"#" html(name_at[i]) "\">" html(name_at[i]) "</a>"
@@ -432,12 +432,19 @@ function source(letters,    text) {
 	return text
 }
 
+# group_id(t): the anchor of the group that begins with the t-th experiment; experiments of
+# one's own come first, and their group may begin again.
+function group_id(t,    i) {
+	for (i = 1; i < t; i++) if (group_of[i] == group_of[t]) return html("group-" group_of[t] "-" t)
+	return html("group-" group_of[t])
+}
+
 # print_trial(t): the t-th experiment.
 function print_trial(t,    name, verdict, i, n, f, list) {
 	name = name_at[t]
 	verdict = verdict_of[t]
 	if (group_of[t] != group_of[t - 1])
-		print (t > 1 ? "</section>" : "") "<section class=group><h2 id=\"group-" html(group_of[t]) "\">" heading(group_of[t]) "</h2>"
+		print (t > 1 ? "</section>" : "") "<section class=group><h2 id=\"" group_id(t) "\">" heading(group_of[t]) "</h2>"
 	n = split(sources_of[t], f, " ")
 	for (i = 1; i <= n; i++) list = list (i > 1 ? "; " : "") source(f[i])
 	print "<section class=trial id=\"" html(name) "\"><h3><a href=\"#" html(name) "\">" html(name) "</a> " \

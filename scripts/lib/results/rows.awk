@@ -8,11 +8,11 @@
 # add_to_rows(): the arm in this line.
 function add_to_rows(    name, key, row, n, i, at, pair) {
 	name = $F["experiment"]
-	key = name SUBSEP ($F["observed"] == "skipped" ? "skipped" : counted(as_told())) SUBSEP $F["why"]
+	key = name SUBSEP ($F["observed"] == "skipped" ? "skipped" : counted(as_told())) SUBSEP $F["why"] SUBSEP $F["ok"]
 	if (!(key in row_of)) {
 		rows[name]++
 		row_of[key] = row = name SUBSEP rows[name]
-		row_observed[row] = counted(as_told())
+		row_observed[row] = counted(as_told()) ($F["ok"] == "true" ? "" : ", UNEXPECTED: expected " $F["expected"])
 		row_why[row] = $F["why"]
 	}
 	row = row_of[key]

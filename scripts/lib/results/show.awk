@@ -74,13 +74,13 @@ FILENAME ~ /arms\.tsv$/ {
 		sub(/=.*/, "", pair[i])
 		in_use[name, pair[i]]
 	}
-	key = $F["expected"] SUBSEP $F["why"] SUBSEP $F["control"]
+	key = $F["expected"] SUBSEP $F["why"] SUBSEP ($F["control"] == 1 ? "control" : "promised " $F["promised"])
 	if (!all && $F["ok"] == "true" && $F["observed"] != "skipped" && (name, key) in first) {
 		also[name, first[name, key]] = also[name, first[name, key]] "   also: " $F["name"] "\n"
 		next
 	}
 	n = ++arms[name]
-	first[name, key] = n
+	if ($F["ok"] == "true" && $F["observed"] != "skipped") first[name, key] = n
 	text = sprintf("\n%s %s\n", ($F["observed"] == "skipped" ? "-" : $F["ok"] == "true" ? "ok" : "UNEXPECTED"), $F["name"])
 	if ($F["observed"] == "skipped") text = text "   skipped: " $F["why"] "\n"
 	else text = text "   expected " $F["expected"] ", observed " $F["observed"] \
