@@ -53,6 +53,8 @@ both() {
 is "deadline: the sources agree" "1059480 1059530" "$(both 'timer:(timewait,59sec,0)' timewait 59500)"
 like "deadline: another time" '^broken: .*/proc/net/tcp' "$(both 'timer:(timewait,59sec,0)' timewait 57500)"
 like "deadline: another timer" '^broken: .*says timewait' "$(both 'timer:(timewait,59sec,0)' keepalive 59500)"
+like "deadline: it is gone before its time" '^broken: .*/proc/net/tcp gone' "$(both 'timer:(timewait,59sec,0)' gone 0)"
+like "deadline: it ran out between two looks" '^void: .*ran out' "$(both 'timer:(timewait,010ms,0)' gone 0)"
 like "deadline: no such socket" '^broken: ss shows no timer' "$(both '' timewait 59500)"
 
 # A start that is known to a second makes the arm void before it waits for the end.
