@@ -366,9 +366,18 @@ static bool run_connection(struct rtest *t)
 /* stopped - wait for the interval; true: SIGINT or SIGTERM has ended it */
 static bool stopped(const struct rtest *t)
 {
-	const struct timespec interval = timespec_of(t->interval);
+	const int64_t end = now_ns() + t->interval;
+	struct timespec rest = timespec_of(t->interval);
+	int signal;
 
-	return sigtimedwait(&t->stop, NULL, &interval) > 0;
+	/* EINTR: SIGCONT after SIGSTOP, signal(7). */
+	while ((signal = sigtimedwait(&t->stop, NULL, &rest)) < 0 &&
+	       errno == EINTR) {
+		const int64_t left = end - now_ns();
+
+		rest = timespec_of(left > 0 ? left : 0);
+	}
+	return signal > 0;
 }
 
 /* run_client - connect until the count, a failure or a signal ends it */

@@ -238,9 +238,12 @@ static bool accept_one(struct server *s)
 	return true;
 }
 
-/* close_listener - close() stops waiting in epoll too */
+/* close_listener - with -E a child has it too, and close() leaves it in epoll
+ */
 static void close_listener(struct server *s)
 {
+	if (s->armed)
+		epoll_ctl(s->talk.epfd, EPOLL_CTL_DEL, s->fd, NULL);
 	if (s->fd >= 0)
 		close(s->fd);
 	s->fd = -1;

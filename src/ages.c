@@ -5,6 +5,8 @@
  */
 #include "modes.h"
 
+#include <poll.h>
+
 #define AGES_MAX 1000 /* connections */
 
 /* One TIME-WAIT, and the attempt to use its port again. */
@@ -27,6 +29,10 @@ static size_t parse_ages(const struct client *cl, struct aged *aged)
 
 		if (n == AGES_MAX)
 			die_usage("--ages takes %d ages at the most", AGES_MAX);
+		if (len >= sizeof(number))
+			die_usage(
+				"--ages wants numbers from 0 to 50000, not '%.*s'",
+				(int)len, p);
 		snprintf(number, sizeof(number), "%.*s", (int)len, p);
 		aged[n].age = parse_long("--ages", number, 0, 50000) *
 			      INT64_C(1000000);
@@ -59,8 +65,12 @@ static void leave_time_wait(const struct client *cl, int listener,
 	int fd = range_socket(cl), server;
 	char text[ADDR_STRLEN];
 
-	if (connect(fd, &a->peer.sa, a->peer.len))
-		die_errno("connect %s", addr_str(&a->peer, text));
+	if (connect(fd, &a->peer.sa, a->peer.len)) {
+		if (!talk_stop)
+			die_errno("connect %s", addr_str(&a->peer, text));
+		close(fd);
+		return;
+	}
 	server = accept_end(listener);
 	if (shutdown(fd, SHUT_WR))
 		die_errno("shutdown");
@@ -81,11 +91,13 @@ static void try_again(const struct client *cl, int listener,
 {
 	int64_t due = a->closed + a->age, begin, end;
 	struct timespec ts = timespec_of(due);
-	int fd = range_socket(cl), err = 0;
 	char text[ADDR_STRLEN];
+	int fd, err = 0;
 
 	while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &ts, NULL))
-		;
+		if (talk_stop)
+			return;
+	fd = range_socket(cl);
 	begin = now_ns();
 	if (connect(fd, &a->peer.sa, a->peer.len))
 		err = errno;
@@ -119,28 +131,30 @@ int ages(struct client *cl)
 {
 	static struct aged aged[AGES_MAX];
 	struct addr any = cl->peer;
+	struct pollfd wake = {.events = POLLIN};
 	size_t n;
 	int listener;
 
 	if (cl->peer.sa.sa_family != AF_INET)
 		die_usage("--ages wants an IPv4 ADDR");
 	n = parse_ages(cl, aged);
-	open_standard_fds();
+	talk_setup(&cl->talk);
 	any.in.sin_addr.s_addr = htonl(INADDR_ANY);
+	wake.fd = talk_wake;
 	listener = listen_at(&any);
-	for (size_t i = 0; i < n; i++)
+	for (size_t i = 0; i < n && !talk_stop; i++)
 		leave_time_wait(cl, listener, &aged[i]);
 	qsort(aged, n, sizeof(aged[0]), by_time);
 	if (cl->talk.json)
 		printf("{\"event\":\"closed\",\"connections\":%zu}\n", n);
-	for (size_t i = 0; i < n; i++) {
+	for (size_t i = 0; i < n && !talk_stop; i++) {
 		flush_stdout();
 		try_again(cl, listener, &aged[i]);
 	}
 	if (cl->talk.json)
 		printf("{\"event\":\"end\",\"connections\":%zu}\n", n);
 	flush_stdout();
-	while (cl->talk.hold)
-		pause();
+	while (cl->talk.hold && !talk_stop)
+		poll(&wake, 1, -1);
 	return EXIT_DONE;
 }

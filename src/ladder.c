@@ -64,7 +64,8 @@ static void arrow_label(const struct ladder *l, const struct row *r, char *buf,
 	const struct segment *s = &r->s;
 	const struct origin *tx = &r->c->end[r->side].origin;
 	const struct origin *rx = &r->c->end[!r->side].origin;
-	uint32_t seq = shown(l->look.absolute ? NULL : tx, s, s->seq);
+	uint32_t seq =
+		shown(l->look.absolute ? NULL : of_sender(tx, s), s, s->seq);
 	struct option_view o;
 	uint8_t at = 0;
 	char flags[FLAGS_STRLEN];
@@ -337,6 +338,7 @@ static void ladder_pop(struct ladder *l)
 	}
 	if (r->c->last_row == i + 1)
 		r->c->last_row = 0;
+	r->c->begun = true;
 	ladder_ends(l, r->c);
 	tx = &r->c->end[r->side];
 	rx = &r->c->end[!r->side];

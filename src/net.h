@@ -546,6 +546,12 @@ static inline const char *end_str(char *buf, bool v6, const void *ip,
 	inet_ntop(v6 ? AF_INET6 : AF_INET, ip, host, sizeof(host));
 	if (v6 && scope && if_indextoname(scope, zone + 1))
 		zone[0] = '%';
+	/* Its number is a zone too, where JSON would not take its name. */
+	for (const char *p = zone; *p; p++)
+		if (*p <= ' ' || *p > '~' || *p == '"' || *p == '\\') {
+			snprintf(zone, sizeof(zone), "%%%" PRIu32, scope);
+			break;
+		}
 	snprintf(buf, ADDR_STRLEN, v6 ? "[%s%s]:%u" : "%s%s:%u", host, zone,
 		 (unsigned int)port);
 	return buf;

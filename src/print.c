@@ -118,13 +118,20 @@ bool relative(const struct origin *o, uint32_t *n)
 uint32_t shown(const struct origin *o, const struct segment *s, uint32_t n)
 {
 	/* tcpdump too shows both numbers of a SYN and of a SYN-ACK in full. */
-	if (s->flags & SYN)
-		return n;
-	/* RFC 9293 3.10.7.1: from no connection comes <SEQ=0><CTL=RST,ACK>. */
-	if ((s->flags & (RST | ACK)) == (RST | ACK) && !n)
-		return n;
-	relative(o, &n);
+	if (!(s->flags & SYN))
+		relative(o, &n);
 	return n;
+}
+
+/*
+ * of_sender - the origin of the sequence number of @s, which from no connection
+ * is that of <SEQ=0><CTL=RST,ACK> (RFC 9293 3.10.7.1), and has none
+ */
+const struct origin *of_sender(const struct origin *tx, const struct segment *s)
+{
+	bool none = (s->flags & (RST | ACK)) == (RST | ACK) && !s->seq;
+
+	return none && !(tx && tx->known && tx->isn == UINT32_MAX) ? NULL : tx;
 }
 
 /* print_seconds - nanoseconds as seconds with 6 or 9 decimals, cut off */
@@ -252,7 +259,7 @@ void print_segment(FILE *f, const struct segment *s, const struct origin *tx,
 		end_text(a, s->family, s->src, s->sport, true),
 		end_text(b, s->family, s->dst, s->dport, true),
 		flags_text(flags, s->flags));
-	seq = shown(tx, s, s->seq);
+	seq = shown(of_sender(tx, s), s, s->seq);
 	if (s->len || s->flags & (SYN | FIN | RST))
 		fprintf(f, ", seq %u", seq);
 	if (s->len)
@@ -340,7 +347,7 @@ void json_segment(FILE *f, const struct segment *s, const struct origin *tx,
 	fprintf(f, ",\"flags\":\"%s\",\"seq\":%u,\"ack\":%u",
 		flags_text(flags, s->flags), s->seq, s->ack);
 	n = s->seq;
-	if (relative(tx, &n))
+	if (relative(of_sender(tx, s), &n))
 		fprintf(f, ",\"rel_seq\":%u", n);
 	n = s->ack;
 	if (s->flags & ACK && relative(rx, &n))

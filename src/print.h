@@ -25,6 +25,8 @@ struct addr parse_end(const char *what, const char *s);
 size_t addr_bytes(const struct addr *a, uint8_t bytes[16]);
 bool relative(const struct origin *o, uint32_t *n);
 uint32_t shown(const struct origin *o, const struct segment *s, uint32_t n);
+const struct origin *of_sender(const struct origin *tx,
+			       const struct segment *s);
 void print_seconds(FILE *f, int64_t ns, int digits, int width);
 void print_segment(FILE *f, const struct segment *s, const struct origin *tx,
 		   const struct origin *rx);

@@ -80,8 +80,11 @@ static void arm(struct leg *leg)
 			want |= EPOLLIN;
 		if (leg->other && leg->other->len)
 			want |= EPOLLOUT;
-		/* Once both FINs are there EPOLLHUP stays true. */
-		if (want == EPOLLERR && c->eof && c->fin_sent)
+		/*
+		 * Once both FINs are there EPOLLHUP stays true, also while the
+		 * peer's is behind bytes that the other leg must take first.
+		 */
+		if (want == EPOLLERR && c->fin_sent && (c->eof || leg->len))
 			want = 0;
 	}
 	conv_arm_for(leg->relay->talk, &leg->conv, want);

@@ -5,6 +5,8 @@
  */
 #include "modes.h"
 
+#include <sys/resource.h>
+
 /*
  * The kernel's memory for a connection that was closed, and for one that is
  * held: estimates from the slab counters of Linux 6.18 (a timewait socket has
@@ -73,6 +75,20 @@ static void check_memory(int64_t count, int64_t each)
 		       count, count * each >> 20, kb >> 10);
 }
 
+/* check_files - that two descriptors can be open for each connection, and some
+ * more */
+static void check_files(int64_t count)
+{
+	struct rlimit limit;
+
+	if (!getrlimit(RLIMIT_NOFILE, &limit) &&
+	    2 * (uint64_t)count + 8 > limit.rlim_cur)
+		refuse("%" PRId64 " connections want %" PRId64
+		       " open files, and the limit is %" PRIu64
+		       " (ulimit -n, make -n smaller)",
+		       count, 2 * count + 8, (uint64_t)limit.rlim_cur);
+}
+
 /* check_room - for @count connections, that are held or closed; or exit 1 */
 void check_room(int64_t count, bool held)
 {
@@ -80,4 +96,6 @@ void check_room(int64_t count, bool held)
 		check_buckets(count);
 	check_conntrack(count);
 	check_memory(count, held ? PAIR_BYTES : TIME_WAIT_BYTES);
+	if (held)
+		check_files(count);
 }

@@ -89,18 +89,29 @@ struct conn *conn_of(struct conns *t, const struct segment *s, int *side)
 	return c;
 }
 
-/* conn_at - the latest connection with an end (@side) at @a, or NULL */
+/*
+ * conn_at - the latest connection that has begun with an end (@side) at @a,
+ * else the next one, or NULL
+ */
 struct conn *conn_at(const struct conns *t, const struct addr *a, int *side)
 {
+	struct conn *next = NULL;
 	uint8_t addr[16];
 	size_t n = addr_bytes(a, addr);
 
-	for (struct conn *c = t->last; c; c = c->before)
-		for (*side = 0; *side < 2; (*side)++)
-			if (c->family == (n == 16 ? 6 : 4) &&
-			    is_end(&c->end[*side], addr, n, addr_port(a)))
+	for (struct conn *c = t->last; c; c = c->before) {
+		if (c->family != (n == 16 ? 6 : 4))
+			continue;
+		for (int i = 0; i < 2; i++) {
+			if (!is_end(&c->end[i], addr, n, addr_port(a)))
+				continue;
+			*side = i;
+			next = c;
+			if (c->begun)
 				return c;
-	return NULL;
+		}
+	}
+	return next;
 }
 
 /* --- the sender ---------------------------------------------------------- */

@@ -34,6 +34,7 @@ struct conn {
 	struct conn *before; /* it came */
 	uint32_t hash;
 	uint8_t family;
+	bool begun;		/* its first row is drawn */
 	uint64_t last_row;	/* of the ladder, plus one; 0: none */
 	struct end end[2];	/* [0]: the sender of its first SYN */
 	struct segment late[2]; /* on its way to each end, if end.late */

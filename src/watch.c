@@ -184,7 +184,8 @@ static bool is_passed(int sig)
 }
 
 /* trace - COMMAND and all that it starts; its wait status goes to REPORT */
-static void trace(char **command, int report, const struct sigaction *actions)
+static void trace(char **command, int report, const struct sigaction *actions,
+		  const sigset_t *mask)
 {
 	const int64_t begin = now_ns();
 	int go[2], status, null;
@@ -198,8 +199,10 @@ static void trace(char **command, int report, const struct sigaction *actions)
 		for (int s = 1; s <= SIGRTMAX; s++)
 			if (is_passed(s))
 				sigaction(s, &actions[s], NULL);
+		sigprocmask(SIG_SETMASK, mask, NULL);
 		start(command, go[0]);
 	}
+	sigprocmask(SIG_SETMASK, mask, NULL);
 	close(go[0]);
 	open_standard_fds();
 	if (write(report, &child, sizeof(child)) != sizeof(child))
@@ -261,6 +264,7 @@ static int watch_command(char **command)
 	struct sigaction old[_NSIG],
 		pass = {.sa_sigaction = pass_on,
 			.sa_flags = SA_SIGINFO | SA_RESTART};
+	sigset_t all, mask;
 	int report[2], status;
 	pid_t tracer, child;
 
@@ -270,6 +274,9 @@ static int watch_command(char **command)
 		die_errno("pidfd_getfd (since Linux 5.6)");
 	if (apart(report))
 		die_errno("%s", command[0]);
+	/* One that comes before there is a COMMAND waits for it. */
+	sigfillset(&all);
+	sigprocmask(SIG_BLOCK, &all, &mask);
 	for (int s = 1; s <= SIGRTMAX; s++)
 		if (is_passed(s))
 			sigaction(s, &pass, &old[s]);
@@ -278,12 +285,13 @@ static int watch_command(char **command)
 		die_errno("%s", command[0]);
 	if (!tracer) {
 		close(report[0]);
-		trace(command, report[1], old);
+		trace(command, report[1], old, &mask);
 	}
 	close(report[1]);
 	if (read(report[0], &child, sizeof(child)) != sizeof(child))
 		return EXIT_REFUSED;
 	command_pid = child;
+	sigprocmask(SIG_SETMASK, &mask, NULL);
 	if (read(report[0], &status, sizeof(status)) != sizeof(status))
 		return EXIT_REFUSED;
 	if (!WIFSIGNALED(status))

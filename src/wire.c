@@ -165,12 +165,19 @@ static int run_file(struct wire *w)
 	FILE *f = standard ? stdin : fopen(w->read, "rb");
 	struct reader r;
 	struct packet pkt;
+	sigset_t unblocked;
 
 	if (!f)
 		die_errno("open %s", w->read);
+	/* A pipe may bring more and more: a signal is its end. */
+	catch_signals(&unblocked);
+	sigprocmask(SIG_SETMASK, &unblocked, NULL);
 	if (!reader_open(&r, f)) {
-		while (more && reader_next(&r, &pkt) > 0)
+		while (more && !interrupted && reader_next(&r, &pkt) > 0) {
 			more = take_packet(w, &pkt);
+			if (ferror(stdout))
+				flush_stdout(); /* nobody reads it */
+		}
 		open_file(w, r.ng ? LINK_ETHERNET : r.link);
 		if (w->ladder)
 			ladder_finish(w->ladder);
@@ -179,7 +186,7 @@ static int run_file(struct wire *w)
 	reader_close(&r);
 	if (f != stdin)
 		fclose(f);
-	if (*r.error) {
+	if (*r.error && !interrupted) {
 		say("%s: %s", name, r.error);
 		return EXIT_REFUSED;
 	}

@@ -168,4 +168,15 @@ else
 	skip "-j: jq reads it" "jq is not here"
 fi
 
+# An interface whose name JSON would not take.
+# shellcheck disable=SC2016 # for the inner shell
+run unshare -Urn bash -c '
+	ip link add "a\"b" type veth peer name x
+	for end in "a\"b" x; do echo 0 >"/proc/sys/net/ipv6/conf/$end/accept_dad"; ip link set "$end" up; done
+	until ll=$(ip -6 -o addr show dev x scope link | sed -n "s/.*inet6 //; s|/.*||p") && [ -n "$ll" ]; do sleep 0.05; done
+	ll=$(ip -6 -o addr show dev "a\"b" scope link | sed -n "s/.*inet6 //; s|/.*||p")
+	"$1" -d "$ll%a\"b" 99 </dev/null & until ss -Htln | grep -q :99; do sleep 0.05; done
+	"$2" -j -e 99; kill %1' - "$(program server)" "$(program peek)"
+like 'an interface with a quote in its name: its number' '"local":"\[fe80::[0-9a-f:]*%[0-9]+\]:99"' "$out"
+
 finish

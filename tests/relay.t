@@ -215,4 +215,36 @@ for name in server client; do
 	is "$name -r -1: a usage error" 2 "$status"
 done
 
+# rests NAME PID: that process sleeps: in a second it takes no CPU to speak of.
+rests() {
+	local before after
+	before=$(ticks "$2")
+	sleep 1
+	after=$(ticks "$2")
+	ok "$1 (ticks in a second: $((after - before)))" test $((after - before)) -lt 20
+}
+ticks() { awk '{ sub(/.*\) /, ""); print $12 + $13 }' "/proc/$1/stat"; }
+
+# The target's FIN is there, and bytes before it that the client does not take.
+echo '4096 16384 65536' >/proc/sys/net/ipv4/tcp_wmem
+serve backend -d -B 100000 127.0.0.1 7330
+serve relay -F 127.0.0.1:7330 127.0.0.1 7331
+perl -MSocket -e '
+	socket(my $s, AF_INET, SOCK_STREAM, 0); setsockopt($s, SOL_SOCKET, SO_RCVBUF, 4096);
+	connect($s, pack_sockaddr_in(7331, INADDR_LOOPBACK)) or die $!; shutdown($s, 1); sleep 300' &
+reader=$!
+until_true has_said backend closed
+rests 'a client that does not read: the relay waits' "$(children_of "${pid[relay]}")"
+kill "$reader"
+ended relay TERM
+
+# A child has the listener, and one is in its queue.
+serve heir -d -E -e 'exec sleep 300' 127.0.0.1 7332
+for i in 1 2; do "$client" -H 127.0.0.1 7332 </dev/null >/dev/null 2>&1 & done
+until_true has_said heir accepted
+rests 'a child has the listener: the server waits' "$(children_of "${pid[heir]}" | head -n 1)"
+ended heir TERM
+kill %"$client" 2>/dev/null
+pkill -P $$ -x client
+
 finish

@@ -397,4 +397,15 @@ rtest: the old socket 127.0.0.1:44704 -> 127.0.0.1:44705 is in TIME-WAIT" \
 		"$status|$err"
 fi
 
+# SIGCONT does not end the pause: two seconds are two seconds.
+"$tmp/rtest" -j -i 2 -n 2 44710 s >"$tmp/paused" 2>&1 &
+pid=$!
+until_true grep -q '"event":"closed"' "$tmp/paused"
+kill -STOP "$pid"
+until_true grep -q '^State:.T' "/proc/$pid/status"
+kill -CONT "$pid"
+wait "$pid"
+is 'a pause outlasts SIGSTOP and SIGCONT' 'yes' "$(sed -n 's/.*"event":"connected".*"t":\([0-9.]*\).*/\1/p' "$tmp/paused" |
+	awk 'NR == 1 { first = $1 } END { print (NR == 2 && $1 - first >= 1.9 ? "yes" : "no: " first " " $1) }')"
+
 finish

@@ -583,6 +583,49 @@ like 'JSON: a note' '\{"event":"note","t":0.500000000,"time":1.500000000,"end":"
 { pcap 101; } | bytes >"$tmp/none.pcap"
 run "$wire" -L -N "5 [::1]:7 $lack" -r "$tmp/none.pcap"
 is 'a note without a segment' "[::1]:7: $lack" "$(sed 's/^ *//' "$tmp/.out")"
+# A note stands at the connection that has begun, not at one that is read ahead.
+{
+	pcap 1
+	record 1.000000 "$(ether 0800 "$(ip4 10.0.0.1 10.0.0.2 "$(tcp 1000 80 S 10 0)")")"
+	record 5.000000 "$(ether 0800 "$(ip4 10.0.0.1 10.0.0.2 "$(tcp 1001 80 S 10 0)")")"
+} | bytes >"$tmp/two.pcap"
+run "$wire" -L -r "$tmp/two.pcap" -N '+2 10.0.0.2:80 accept(): EMFILE'
+like '-N: the connection that has begun' '10\.0\.0\.1:1000.*accept\(\): EMFILE.*10\.0\.0\.1:1001' "$out"
+
+# --- numbers of a RST from no connection ---
+{
+	pcap 1
+	record 1.000000 "$(ether 0800 "$(ip4 10.0.0.1 10.0.0.2 "$(tcp 1000 80 S 4294967295 0)")")"
+	record 1.100000 "$(ether 0800 "$(ip4 10.0.0.2 10.0.0.1 "$(tcp 80 1000 S. 4043309056 0)")")"
+	record 1.200000 "$(ether 0800 "$(ip4 10.0.0.2 10.0.0.1 "$(tcp 80 1000 R. 0 0)")")"
+} | bytes >"$tmp/reset.pcap"
+run "$wire" -r "$tmp/reset.pcap"
+like 'SEQ=0 has no ISN, the ACK has' 'R\.?[^,]*, seq 0, ack 1,' "$(tail -n 1 <<<"$out")"
+run "$wire" -j -r "$tmp/reset.pcap"
+like 'the same in JSON' '"seq":0,"ack":0,"rel_ack":1,' "$(tail -n 1 <<<"$out")"
+
+# --- a pipe that brings no more ---
+# has_read PID BYTES: with its libraries, more than those.
+has_read() { [ "$(awk '/^rchar/ { print $2 }' "/proc/$1/io")" -gt "$2" ]; }
+for signal in TERM INT; do
+	mkfifo "$tmp/$signal.fifo"
+	env --default-signal=INT "$wire" -r "$tmp/$signal.fifo" >"$tmp/$signal.out" 2>"$tmp/$signal.err" </dev/null &
+	pid=$!
+	exec {pipe}>"$tmp/$signal.fifo"
+	cat "$tmp/two.pcap" >&"$pipe"
+	until_true has_read "$pid" "$(stat -c %s "$tmp/two.pcap")"
+	until_true grep -q '^State:.S' "/proc/$pid/status"
+	kill -"$signal" "$pid"
+	wait "$pid"
+	is "SIG$signal is the end of a pipe" '0 2 wire: 2 segments seen, 0 packets not TCP' "$? $(grep -c . "$tmp/$signal.out") $(<"$tmp/$signal.err")"
+	exec {pipe}>&-
+done
+{ cat "$tmp/two.pcap"; for ((i = 0; i < 2000; i++)); do tail -c +25 "$tmp/two.pcap"; done; sleep 300; } >"$tmp/TERM.fifo" &
+feeder=$!
+run bash -c "'$wire' -r '$tmp/TERM.fifo' | head -n 1"
+kill "$feeder"
+like 'nobody reads what is shown: an error' '^wire: write to standard output: Broken pipe' "$err"
+
 usage_error '-N without a ladder' -N '1 10.0.0.1:1 x' -r "$tmp/conv.pcap"
 usage_error '-N without -r' -L -N '1 10.0.0.1:1 x'
 for wrong in '' 1 '1 10.0.0.1:1' '1 10.0.0.1:1 ' 'x 10.0.0.1:1 t' '1 10.0.0.1 t' '99999999999 10.0.0.1:1 t' '-1 10.0.0.1:1 t'; do
