@@ -7,9 +7,8 @@
 #include <netpacket/packet.h>
 #include <sys/ioctl.h>
 
-/* From linux/nsfs.h and linux/proc_ns.h, which musl's wrapper does not find. */
-#define NS_OF_USER    _IO(0xb7, 0x1) /* NS_GET_USERNS */
-#define USER_INIT_INO 0xEFFFFFFDU    /* PROC_USER_INIT_INO */
+/* From linux/proc_ns.h, which musl's wrapper does not find. */
+#define USER_INIT_INO 0xEFFFFFFDU /* PROC_USER_INIT_INO */
 
 /* --- where it may send -------------------------------------------------- */
 

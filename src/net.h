@@ -387,6 +387,10 @@ static inline bool open_standard_fds(void)
 	return was_closed;
 }
 
+/* From linux/nsfs.h, which musl's wrapper does not find. */
+#define NS_OF_USER _IO(0xb7, 0x1) /* NS_GET_USERNS */
+#define NS_ABOVE   _IO(0xb7, 0x2) /* NS_GET_PARENT */
+
 /* --- the clock ---------------------------------------------------------- */
 
 /* stay_on_cpu - run on this CPU alone from now on, if the system lets us */

@@ -7,6 +7,7 @@
  *		--event WORDS while the thread that made it stands still; -q:
  *		with the word quiet=1
  *	watch -p PID	the TCP sockets of a process, as WORDS
+ *	watch --owns PID	whether its capabilities count, see owns_net()
  *	watch --name HOST	its addresses, see print_names()
  *	watch --range LO-HI WORDS	what holds the ports, see range.c
  *	watch --call bind|listen|connect WORDS	make that call (bind() before
@@ -313,13 +314,15 @@ int main(int argc, char **argv)
 	}
 	if (argc == 3 && !strcmp(argv[1], "-p"))
 		return list_process(argv[2]);
+	if (argc == 3 && !strcmp(argv[1], "--owns"))
+		return owns_net(argv[2]);
 	if (argc == 3 && !strcmp(argv[1], "--name"))
 		return print_names(argv[2]);
 	if (argc > 2 && !strcmp(argv[1], "--range"))
 		return tell_range(argv[2], argv + 3);
 	if (argc > 2 && !strcmp(argv[1], "--call"))
 		return make_call(argv[2], argv + 3);
-	fputs("usage: watch --why WHY [-q] -- COMMAND ... | -p PID | --name HOST | "
+	fputs("usage: watch --why WHY [-q] -- COMMAND ... | -p PID | --owns PID | --name HOST | "
 	      "--range LO-HI WORDS | --call bind|listen|connect WORDS\n",
 	      stderr);
 	return EXIT_USAGE;

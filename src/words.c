@@ -7,6 +7,8 @@
 #include "words.h"
 
 #include <dirent.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 
 #ifndef IP_LOCAL_PORT_RANGE
@@ -210,6 +212,36 @@ static void die_forbidden(pid_t pid)
 	warn_advice(err, err == EPERM || err == EACCES ? who_forbids(pid) : "",
 		    "process %d", (int)pid);
 	exit(EXIT_REFUSED);
+}
+
+/*
+ * owns_net - watch --owns PID: exit 0 if the capabilities of that process count
+ * over its network namespace, as they do where its user namespace is the
+ * owner's or one above (cap_capable()); 1 if not; 0 also where that is not to
+ * be seen
+ */
+int owns_net(const char *text)
+{
+	const long pid = parse_long("--owns", text, 1, INT32_MAX);
+	struct stat mine, owner;
+	char path[40];
+	int net, user, above;
+
+	snprintf(path, sizeof(path), "/proc/%ld/ns/user", pid);
+	if (stat(path, &mine))
+		return EXIT_DONE;
+	snprintf(path, sizeof(path), "/proc/%ld/ns/net", pid);
+	net = open(path, O_RDONLY | O_CLOEXEC);
+	if (net < 0)
+		return EXIT_DONE;
+	/* EPERM: it is out of our own reach, and so out of that of PID. */
+	for (user = ioctl(net, NS_OF_USER); user >= 0; user = above) {
+		if (!fstat(user, &owner) && owner.st_ino == mine.st_ino)
+			return EXIT_DONE;
+		above = ioctl(user, NS_ABOVE);
+		close(user);
+	}
+	return EXIT_REFUSED;
 }
 
 int list_process(const char *text)

@@ -13,6 +13,7 @@ const char *who_forbids(pid_t pid);
 void describe(int fd, char *buf);
 int print_names(const char *text);
 int list_process(const char *text);
+int owns_net(const char *text);
 const char *word(char **words, const char *name);
 struct addr end_word(char **words, const char *name);
 int make_call(const char *call, char **words);

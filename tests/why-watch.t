@@ -361,6 +361,20 @@ if command -v jq >/dev/null; then
 	ok "$name: JSON all the same" jq -e . "$tmp/json"
 fi
 
+in_sandbox 'a user namespace that does not own the network' <<'END'
+"$why" -q --try bind 80
+unshare -r "$why" -q --try bind 80
+unshare -rn "$why" -q --try bind 80
+"$why" -- unshare -r ./server 80 </dev/null
+END
+is "$name: its capabilities do not count" 'bind would succeed
+tried: bind succeeded
+bind fails with EACCES
+tried: bind failed with EACCES
+bind would succeed
+tried: bind succeeded' "$out"
+tells 'the rule' 'bind\(\) to 0.0.0.0:80 fails with EACCES'
+
 # Interfaces: exit code 3 would be another outcome than foretold.
 in_sandbox 'interfaces' <<'END'
 for i in d0:p0 d1:p1; do
