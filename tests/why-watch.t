@@ -375,6 +375,19 @@ bind would succeed
 tried: bind succeeded' "$out"
 tells 'the rule' 'bind\(\) to 0.0.0.0:80 fails with EACCES'
 
+in_sandbox 'a TIME-WAIT of the device lo' tcp_tw_reuse=2 'ip_local_port_range=41000 41000' <<'END'
+ip addr add 10.6.0.1/32 dev lo
+./server -n 0 -d 10.6.0.1 7000 </dev/null >/dev/null & up LISTEN 7000
+perl -MSocket -e '
+	socket(my $s, AF_INET, SOCK_STREAM, 0); setsockopt($s, 1, 25, "lo") or die $!;
+	connect($s, pack_sockaddr_in(7000, inet_aton("10.6.0.1"))) or die $!; shutdown($s, 1); sysread($s, my $end, 1)'
+up TIME-WAIT 7000
+sleep 1.1 # the one-second rule
+"$why" -q --try connect -D lo 10.6.0.1:7000
+kill %1
+END
+says 'loopback, as tcp_tw_reuse=2 means it' $'^connect would succeed.*\ntried: connect succeeded$'
+
 # Interfaces: exit code 3 would be another outcome than foretold.
 in_sandbox 'interfaces' <<'END'
 for i in d0:p0 d1:p1; do
