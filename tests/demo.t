@@ -20,6 +20,15 @@ watch() {
 printf -v enough '%40s' ''
 enough=${enough// /'\n'}
 
+# All of its arms wait a minute; no step of its arms acts.
+watch q two-msl
+like 'an experiment that only waits: its first page' '^0\|# two-msl \(time\)' "$status|$out"
+watch "$enough$enough" tw-recycle-gone
+is 'arms without a step: exit code, nothing on stderr' '0|' "$status|$err"
+unlike 'arms without a step: none failed' 'this arm was failed' "$out"
+run bash -c "$lab demo hello <&-"
+is 'no standard input' '1|lab: standard input is closed: keys come from there' "$status|$err"
+
 # --- the three that tell the story, from the first page to the last ---
 watch "$enough$enough"
 is "to the end: exit code" 0 "$status"
@@ -54,15 +63,6 @@ watch "$enough" hello
 like "the reconnect: what has no room beside the outcome has a page before it" \
 	'# hello   arm 1 of 2   what crossed the wire[^#]*'$'\n''[+][^#]*\|---- S seq [0-9]+ -+>\|[^#]*'$'\n''[+][^#]*\|<--- S\. seq [^#]*# hello   arm 1 of 2   the outcome' "$out"
 mv "$tmp/story" "$tmp/.out"
-
-# All of its arms wait a minute; no step of its arms acts.
-watch q two-msl
-like 'an experiment that only waits: its first page' '^0\|# two-msl \(time\)' "$status|$out"
-watch "$enough$enough" tw-recycle-gone
-is 'arms without a step: exit code, nothing on stderr' '0|' "$status|$err"
-unlike 'arms without a step: none failed' 'this arm was failed' "$out"
-run bash -c "$lab demo hello <&-"
-is 'no standard input' '1|lab: standard input is closed: keys come from there' "$status|$err"
 
 the_rest_is_long
 # --- what is shown can be typed ---
