@@ -215,22 +215,21 @@ static void die_forbidden(pid_t pid)
 }
 
 /*
- * owns_net - watch --owns PID: exit 0 if the capabilities of that process count
- * over its network namespace, as they do where its user namespace is the
- * owner's or one above (cap_capable()); 1 if not; 0 also where that is not to
- * be seen
+ * owns_net - watch --owns PID, or self: exit 0 if the capabilities of that
+ * process count over its network namespace, as they do where its user namespace
+ * is the owner's or one above (cap_capable()); 1 if not; 0 also where that is
+ * not to be seen
  */
 int owns_net(const char *text)
 {
-	const long pid = parse_long("--owns", text, 1, INT32_MAX);
 	struct stat mine, owner;
 	char path[40];
 	int net, user, above;
 
-	snprintf(path, sizeof(path), "/proc/%ld/ns/user", pid);
+	snprintf(path, sizeof(path), "/proc/%s/ns/user", text);
 	if (stat(path, &mine))
 		return EXIT_DONE;
-	snprintf(path, sizeof(path), "/proc/%ld/ns/net", pid);
+	snprintf(path, sizeof(path), "/proc/%s/ns/net", text);
 	net = open(path, O_RDONLY | O_CLOEXEC);
 	if (net < 0)
 		return EXIT_DONE;
