@@ -238,8 +238,7 @@ static bool accept_one(struct server *s)
 	return true;
 }
 
-/* close_listener - with -E a child has it too, and close() leaves it in epoll
- */
+/* close_listener - epoll keeps what a child still has, with -E */
 static void close_listener(struct server *s)
 {
 	if (s->armed)

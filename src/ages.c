@@ -57,9 +57,10 @@ static int range_socket(const struct client *cl)
 
 /*
  * leave_time_wait - one connection, closed by the client first; it is in
- * TIME-WAIT when its read() returns: tcp_fin() wakes the reader after that
+ * TIME-WAIT when its read() returns: tcp_fin() wakes the reader after that.
+ * False: a signal came before there was one.
  */
-static void leave_time_wait(const struct client *cl, int listener,
+static bool leave_time_wait(const struct client *cl, int listener,
 			    struct aged *a)
 {
 	int fd = range_socket(cl), server;
@@ -69,7 +70,7 @@ static void leave_time_wait(const struct client *cl, int listener,
 		if (!talk_stop)
 			die_errno("connect %s", addr_str(&a->peer, text));
 		close(fd);
-		return;
+		return false;
 	}
 	server = accept_end(listener);
 	if (shutdown(fd, SHUT_WR))
@@ -80,27 +81,36 @@ static void leave_time_wait(const struct client *cl, int listener,
 	await_fin(fd);
 	a->closed = now_ns();
 	close(fd);
+	return true;
 }
 
 /*
  * try_again - connect() to where the TIME-WAIT is, at its age, and tell; the
  * kernel looked between from and to.  A connection stays open until the end.
+ * False: a signal came before.
  */
-static void try_again(const struct client *cl, int listener,
+static bool try_again(const struct client *cl, int listener,
 		      const struct aged *a)
 {
 	int64_t due = a->closed + a->age, begin, end;
-	struct timespec ts = timespec_of(due);
+	struct pollfd wake = {.fd = talk_wake, .events = POLLIN};
 	char text[ADDR_STRLEN];
-	int fd, err = 0;
+	int fd, n, err = 0;
 
-	while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &ts, NULL))
-		if (talk_stop)
-			return;
+	do {
+		const int64_t left = due - now_ns();
+		const struct timespec ts = timespec_of(left > 0 ? left : 0);
+
+		n = ppoll(&wake, 1, &ts, NULL);
+	} while (n < 0);
+	if (n)
+		return false;
 	fd = range_socket(cl);
 	begin = now_ns();
 	if (connect(fd, &a->peer.sa, a->peer.len))
 		err = errno;
+	if (err == EINTR)
+		return false;
 	end = now_ns();
 	if (err)
 		close(fd);
@@ -116,6 +126,7 @@ static void try_again(const struct client *cl, int listener,
 	else
 		printf("%s after %" PRId64 " to %" PRId64 " us: %s\n", text,
 		       begin, end, err ? strerror(err) : "connected");
+	return true;
 }
 
 static int by_time(const void *x, const void *y)
@@ -132,7 +143,7 @@ int ages(struct client *cl)
 	static struct aged aged[AGES_MAX];
 	struct addr any = cl->peer;
 	struct pollfd wake = {.events = POLLIN};
-	size_t n;
+	size_t n, made = 0, tried = 0;
 	int listener;
 
 	if (cl->peer.sa.sa_family != AF_INET)
@@ -142,17 +153,18 @@ int ages(struct client *cl)
 	any.in.sin_addr.s_addr = htonl(INADDR_ANY);
 	wake.fd = talk_wake;
 	listener = listen_at(&any);
-	for (size_t i = 0; i < n && !talk_stop; i++)
-		leave_time_wait(cl, listener, &aged[i]);
-	qsort(aged, n, sizeof(aged[0]), by_time);
+	while (made < n && leave_time_wait(cl, listener, &aged[made]))
+		made++;
+	qsort(aged, made, sizeof(aged[0]), by_time);
 	if (cl->talk.json)
-		printf("{\"event\":\"closed\",\"connections\":%zu}\n", n);
-	for (size_t i = 0; i < n && !talk_stop; i++) {
+		printf("{\"event\":\"closed\",\"connections\":%zu}\n", made);
+	flush_stdout();
+	while (tried < made && try_again(cl, listener, &aged[tried])) {
+		tried++;
 		flush_stdout();
-		try_again(cl, listener, &aged[i]);
 	}
 	if (cl->talk.json)
-		printf("{\"event\":\"end\",\"connections\":%zu}\n", n);
+		printf("{\"event\":\"end\",\"connections\":%zu}\n", tried);
 	flush_stdout();
 	while (cl->talk.hold && !talk_stop)
 		poll(&wake, 1, -1);

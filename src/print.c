@@ -124,8 +124,8 @@ uint32_t shown(const struct origin *o, const struct segment *s, uint32_t n)
 }
 
 /*
- * of_sender - the origin of the sequence number of @s, which from no connection
- * is that of <SEQ=0><CTL=RST,ACK> (RFC 9293 3.10.7.1), and has none
+ * of_sender - @tx, from which the sequence number of @s counts; NULL for
+ * <SEQ=0><CTL=RST,ACK>, which comes from no connection (RFC 9293 3.10.7.1)
  */
 const struct origin *of_sender(const struct origin *tx, const struct segment *s)
 {

@@ -260,10 +260,6 @@ else
 	ok "its own memory stays under 4 MiB (it was $peak KiB)" test "$peak" -lt 4096
 fi
 
-run bash -c "ulimit -n 100; '$client' --bulk -H -n 200 127.0.0.1 4003"
-is '-H and ulimit -n: told before the first connection' \
-	"1|client: 200 connections want 408 open files, and the limit is 100 (ulimit -n, make -n smaller)" "$status|$err"
-
 # --ages: its options, signals, and a pipe that nobody reads.
 fresh=(unshare -n sh -c 'ip link set lo up && exec "$@"' -) # with all its ports
 run "$client" --ages 0000001junk 127.0.0.1 4004
@@ -274,6 +270,12 @@ until_true grep -q '"event":"end"' "$tmp/ages"
 kill -TERM "$pid"
 wait "$pid"
 is '--ages -H: a signal asks for the end' 0 "$?"
+"${fresh[@]}" "$client" --ages 50000 -j 127.0.0.1 4006 >"$tmp/ages" 2>&1 </dev/null &
+pid=$!
+until_true grep -q '"event":"closed"' "$tmp/ages"
+kill -TERM "$pid"
+wait "$pid"
+is '--ages: nor is an age waited for then' '0 {"event":"end","connections":0}' "$? $(tail -n 1 "$tmp/ages")"
 run "${fresh[@]}" bash -c "set -o pipefail; '$client' --ages 0,300 127.0.0.1 4005 | true"
 is '--ages into a closed pipe' '1|client: write to standard output: Broken pipe [EPIPE]' "$status|$err"
 

@@ -199,12 +199,16 @@ whole many <<-'END'
 	}
 END
 mine=$tmp/experiments/many
-run $lab run --out "$tmp/own" "$mine" two-sides
+# Names of the page's own, and a group that begins twice.
+cp "$mine" "$tmp/experiments/summary"
+sed 's/^group.*/group bind/' "$mine" >"$tmp/experiments/run"
+run $lab run --out "$tmp/own" "$mine" "$tmp/experiments/summary" "$tmp/experiments/run" two-sides
 is 'one of mine, and one arm is unexpected: exit code' 1 "$status"
 run $lab show "$mine" "$tmp/own"
 like 'show: what is unexpected stands by itself' $'UNEXPECTED a=1, b=1\n[^\n]*observed maybe[^\n]*\n[^\n]*\n[^a]*\nok a=2, b=1' "$out"
 like 'show: arms that agree are folded, those of another promise are not' $'ok a=2, b=1\n.*\n   also: a=3, b=1\n\nok a=4, b=1\n' "$out"
 page=$(<"$tmp/own/report.html")
+unlike 'show: no sentence about what is unexpected' 'always so' "$out"
 unlike 'report: no sentence about what is unexpected' 'always so' "$page"
 is 'report: each id stands once' '' "$(grep -oE ' id="?[^ ">]+' <<<"$page" | tr -d '"' | sort | uniq -d)"
 fails "^lab: $tmp/experiments/many is here and is no folder: name another directory" \

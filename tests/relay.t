@@ -240,11 +240,14 @@ ended relay TERM
 
 # A child has the listener, and one is in its queue.
 serve heir -d -E -e 'exec sleep 300' 127.0.0.1 7332
-for i in 1 2; do "$client" -H 127.0.0.1 7332 </dev/null >/dev/null 2>&1 & done
+clients=()
+for i in 1 2; do
+	"$client" -H 127.0.0.1 7332 </dev/null >/dev/null 2>&1 &
+	clients+=($!)
+done
 until_true has_said heir accepted
 rests 'a child has the listener: the server waits' "$(children_of "${pid[heir]}" | head -n 1)"
 ended heir TERM
-kill %"$client" 2>/dev/null
-pkill -P $$ -x client
+kill "${clients[@]}" 2>/dev/null
 
 finish

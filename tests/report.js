@@ -142,8 +142,8 @@
 	}
 
 	// --- filters: what stays is counted from what the rows show ---
-	var form = document.getElementById('filter');
-	var rows = all('#verdicts tr[data-name]');
+	var form = document.getElementById('_filter');
+	var rows = all('#_verdicts tr[data-name]');
 	var columns = {verdict: 0, source: 3, group: -1};
 
 	// The group is told by the heading above.
@@ -152,7 +152,7 @@
 			row.children[columns[column]].textContent.trim();
 	}
 
-	function in_contents(row) { return document.querySelector('#contents [data-name="' + row.dataset.name + '"]'); }
+	function in_contents(row) { return document.querySelector('#_contents [data-name="' + row.dataset.name + '"]'); }
 
 	function wanted(row, values) {
 		return Object.keys(values).every(function (column) {
@@ -181,8 +181,8 @@
 			return shown(row) !== yes || in_contents(row).hidden === yes ||
 				shown(document.getElementById(row.querySelector('a').hash.slice(1))) !== yes;
 		}).map(name);
-		if (document.getElementById('count').textContent.indexOf(n + ' of ' + rows.length + ' ') !== 0)
-			bad.push('the count says ' + document.getElementById('count').textContent);
+		if (document.getElementById('_count').textContent.indexOf(n + ' of ' + rows.length + ' ') !== 0)
+			bad.push('the count says ' + document.getElementById('_count').textContent);
 		return bad;
 	}
 
@@ -222,7 +222,7 @@
 		form.find.value = 'no such words';
 		form.find.dispatchEvent(new Event('input', {bubbles: true}));
 		check('words: none', rows.filter(shown).map(name));
-		check('no heading without a section', all('section.group, #verdicts tbody').filter(shown).map(name));
+		check('no heading without a section', all('section.group, #_verdicts tbody').filter(shown).map(name));
 		form.querySelector('button').click();
 	}
 
@@ -255,7 +255,7 @@
 	}
 
 	function contents() {
-		var nav = document.getElementById('contents'), folded = nav.firstChild;
+		var nav = document.getElementById('_contents'), folded = nav.firstChild;
 		var narrow = innerWidth <= 1200;
 		window.scrollTo(0, document.scrollingElement.scrollHeight);
 		var box = nav.getBoundingClientRect();
@@ -268,7 +268,7 @@
 		}).map(name));
 		in_contents(rows[0]).querySelector('a').click();
 		check('a link folds them again', folded.open === narrow ? ['open: ' + folded.open] : []);
-		check('the sources are explained before they are used', all('a[href^="#source-"]').filter(function (a) {
+		check('the sources are explained before they are used', all('a[href^="#_source-"]').filter(function (a) {
 			var target = document.getElementById(a.getAttribute('href').slice(1));
 			return !target || !target.nextSibling.textContent ||
 				!(target.compareDocumentPosition(a) & Node.DOCUMENT_POSITION_FOLLOWING);

@@ -252,7 +252,7 @@ else
 	check_page 1280 dark
 	# Each check is seen red.
 	spoiled 's/^	filter();$/	nonsense();/' 'nonsense is not defined'
-	spoiled 's/href="#summary"/href="#sommary"/
+	spoiled 's/href="#_summary"/href="#_sommary"/
 s/^header,main,footer{max-width:74rem/header,main,footer{width:74rem/
 s/<label>source<select/<label><\/label><select/' \
 		'not ok - nothing overflows:' \

@@ -28,7 +28,7 @@ FILENAME ~ /arms\.tsv$/ {
 	scope[n] = $E["article"]
 	gsub(/ /, "`, `", scope[n])
 	verdict[n] = $E["verdict"]
-	means[n] = sentence($E["means"], $E["doubt"])
+	means[n] = sentence($E["means"], $E["doubt"], $E["verdict"])
 	condition[n] = in_words($E["verdict"], $E["condition"], "`", "`")
 }
 

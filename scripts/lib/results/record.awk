@@ -64,8 +64,10 @@ function in_words(verdict, condition, left, right,    n, i, term, at, before, te
 	return text rest
 }
 
-# sentence(means, doubt): the verdict in words, and what makes it doubtful.
-function sentence(means, doubt) {
+# sentence(means, doubt, verdict): the verdict in words, and what makes it doubtful; nothing of
+# what is unexpected.
+function sentence(means, doubt, verdict) {
+	if (verdict == "unexpected") return ""
 	if (doubt == "") return means
 	return doubt ~ /^not so/ ? "No longer true: " means " (" doubt ")" : means " (" doubt ")"
 }

@@ -41,7 +41,7 @@ function heading(group) { return html(group (group in titles ? ": " titles[group
 function with_links(sources,    n, i, f, out) {
 	n = split(sources, f, " ")
 	for (i = 1; i <= n; i++)
-		out = out (i > 1 ? " " : "") "<a href=\"#source-" html(f[i]) "\">" html(f[i]) "</a>"
+		out = out (i > 1 ? " " : "") "<a href=\"#_source-" html(f[i]) "\">" html(f[i]) "</a>"
 	return out
 }
 
@@ -224,7 +224,7 @@ FILENAME == "experiments.tsv" {
 	verdict_of[experiments] = $E["verdict"]
 	claim_of[experiments] = $E["claim"]
 	said[experiments] = in_words($E["verdict"], html($E["condition"]), "<code>", "</code>")
-	means[experiments] = $E["verdict"] == "unexpected" ? "" : html(sentence($E["means"], $E["doubt"]))
+	means[experiments] = html(sentence($E["means"], $E["doubt"], $E["verdict"]))
 	tally[$E["verdict"]]++
 	if (!group_seen[$E["group"]]++) group_name[++groups] = $E["group"]
 	n = split($E["sources"], f, " ")
@@ -311,7 +311,7 @@ function print_head(    i, kernel) {
 	print "<title>TIME_WAIT on trial: Linux " html(kernel) "</title>\n<style>"
 	insert(folder "/report.css")
 	print scoped(style) "</style></head><body>"
-	print "<a class=skip href=\"#summary\">to the verdicts</a>"
+	print "<a class=skip href=\"#_summary\">to the verdicts</a>"
 	print_contents()
 	print "<header><h1>TIME_WAIT on trial</h1>"
 	print "<p>What articles say of TCP\342\200\231s TIME_WAIT, put to Linux " html(kernel) ": " \
@@ -331,8 +331,8 @@ function print_head(    i, kernel) {
 # print_contents: they stay in view.
 function print_contents(    i, v) {
 	for (i = 1; i <= n_verdicts; i++) sign[verdicts[i]] = signs[i]
-	print "<nav id=contents aria-label=contents><details open><summary>Contents</summary><ul>" \
-		"<li><a href=\"#sources\">Sources and words</a><li><a href=\"#summary\">The verdicts</a><li><a href=\"#run\">The run</a>"
+	print "<nav id=_contents aria-label=contents><details open><summary>Contents</summary><ul>" \
+		"<li><a href=\"#_sources\">Sources and words</a><li><a href=\"#_summary\">The verdicts</a><li><a href=\"#_run\">The run</a>"
 	for (i = 1; i <= experiments; i++) {
 		if (group_of[i] != group_of[i - 1])
 			print (i > 1 ? "</ul>" : "") "<li><a href=\"#" group_id(i) "\">" heading(group_of[i]) "</a><ul>"
@@ -362,13 +362,13 @@ function options(title, n, list,    i, out) {
 function print_summary(    i, known, present) {
 	for (i = 1; i <= n_verdicts; i++)
 		if (tally[verdicts[i]]) present[++known] = verdicts[i]
-	print "<section id=summary><h2>The verdicts</h2><form id=filter hidden>"
+	print "<section id=_summary><h2>The verdicts</h2><form id=_filter hidden>"
 	print "<label>source<select name=source>" options("all", sources, source_name)
 	print "<label>group<select name=group>" options("all", groups, group_name)
 	print "<label>verdict<select name=verdict>" options("all", known, present)
 	print "<label>words<input type=search name=find></label>"
-	print "<button type=reset>show all</button><output id=count role=status></output></form>"
-	print "<table id=verdicts class=cards><caption>One line an experiment; each is told below</caption><thead><tr>" \
+	print "<button type=reset>show all</button><output id=_count role=status></output></form>"
+	print "<table id=_verdicts class=cards><caption>One line an experiment; each is told below</caption><thead><tr>" \
 		"<th scope=col>verdict<th scope=col>experiment<th scope=col>claim, and what it comes to<th scope=col>source</thead>"
 	for (i = 1; i <= experiments; i++) {
 		if (group_of[i] != group_of[i - 1])
@@ -386,7 +386,7 @@ function print_summary(    i, known, present) {
 
 # print_run: what ran where.
 function print_run(    i) {
-	print "<section id=run><h2>The run</h2>"
+	print "<section id=_run><h2>The run</h2>"
 	if ("kernel" in about) {
 		print "<dl><dt>kernel<dd>Linux " html(about["kernel"]) ", " html(about["machine"]) ", " html(about["cpus"]) " CPUs"
 		print "<dt>when<dd>" html(about["date"]) "<dt>as<dd>" html(about["user"])
@@ -404,9 +404,9 @@ function print_run(    i) {
 
 # print_sources: they, and the words, before they are used.
 function print_sources(    i) {
-	print "<section id=sources><h2>Sources and words</h2><dl>"
+	print "<section id=_sources><h2>Sources and words</h2><dl>"
 	for (i = 1; i <= sources; i++)
-		print "<dt id=\"source-" html(source_name[i]) "\">" html(source_name[i]) "<dd>" source(source_name[i])
+		print "<dt id=\"_source-" html(source_name[i]) "\">" html(source_name[i]) "<dd>" source(source_name[i])
 	print "</dl><h3>The words</h3><dl>"
 	for (i = 1; i <= n_verdicts; i++)
 		if (tally[verdicts[i]]) print "<dt>" badge(verdicts[i]) "<dd>" say[verdicts[i]]
@@ -435,8 +435,8 @@ function source(letters,    text) {
 # group_id(t): the anchor of the group that begins with the t-th experiment; experiments of
 # one's own come first, and their group may begin again.
 function group_id(t,    i) {
-	for (i = 1; i < t; i++) if (group_of[i] == group_of[t]) return html("group-" group_of[t] "-" t)
-	return html("group-" group_of[t])
+	for (i = 1; i < t; i++) if (group_of[i] == group_of[t]) return html("_group-" group_of[t] "-" t)
+	return html("_group-" group_of[t])
 }
 
 # print_trial(t): the t-th experiment.

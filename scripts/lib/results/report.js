@@ -4,12 +4,12 @@
 // everything.
 (function () {
 	'use strict';
-	var form = document.getElementById('filter');
-	var count = document.getElementById('count');
-	var rows = document.querySelectorAll('#verdicts tr[data-name]');
-	var groups = document.querySelectorAll('section.group, #verdicts tbody, #contents ul ul');
+	var form = document.getElementById('_filter');
+	var count = document.getElementById('_count');
+	var rows = document.querySelectorAll('#_verdicts tr[data-name]');
+	var groups = document.querySelectorAll('section.group, #_verdicts tbody, #_contents ul ul');
 	var tallies = document.querySelectorAll('.tally button');
-	var contents = document.querySelector('#contents details');
+	var contents = document.querySelector('#_contents details');
 	var narrow = matchMedia('(max-width:75rem)');
 
 	function matches(row) {
@@ -28,7 +28,7 @@
 			var yes = matches(row);
 			row.hidden = !yes;
 			document.getElementById(row.dataset.name).hidden = !yes;
-			document.querySelector('#contents [data-name="' + row.dataset.name + '"]').hidden = !yes;
+			document.querySelector('#_contents [data-name="' + row.dataset.name + '"]').hidden = !yes;
 			shown += yes ? 1 : 0;
 		});
 		groups.forEach(function (group) {
@@ -63,7 +63,7 @@
 		tally.addEventListener('click', function () {
 			form.verdict.value = tally.dataset.verdict === form.verdict.value ? '' : tally.dataset.verdict;
 			filter();
-			document.getElementById('summary').scrollIntoView();
+			document.getElementById('_summary').scrollIntoView();
 		});
 	});
 	// On a narrow screen the contents are opened for one link.
@@ -73,7 +73,7 @@
 	// They say which experiment is in view.
 	var seen = new IntersectionObserver(function (entries) {
 		entries.forEach(function (entry) {
-			var link = document.querySelector('#contents [data-name="' + entry.target.id + '"] a');
+			var link = document.querySelector('#_contents [data-name="' + entry.target.id + '"] a');
 			if (!entry.isIntersecting) return link.removeAttribute('aria-current');
 			link.setAttribute('aria-current', 'true');
 			var nav = contents.parentNode, above = link.offsetTop - nav.scrollTop;

@@ -93,7 +93,8 @@ names != "" && index(" " names " ", " " $E["experiment"] " ") == 0 { next }
 {
 	name = $E["experiment"]
 	printf "%s%s (%s; %s)\n%s\n", (shown++ ? "\n" : ""), name, $E["group"], $E["sources"], $E["claim"]
-	if ($E["means"] != "") printf "means: %s\n", sentence($E["means"], $E["doubt"])
+	text = sentence($E["means"], $E["doubt"], $E["verdict"])
+	if (text != "") printf "means: %s\n", text
 	printf "verdict: %s%s (%s s)\n", $E["verdict"], \
 		($E["condition"] == "" ? "" : ": " in_words($E["verdict"], $E["condition"])), $E["seconds"]
 	printf "%sscope: %sthis kernel's defaults\n", quotes[name], ($E["article"] == "" ? "" : $E["article"] ", ")

@@ -35,8 +35,9 @@ END {
 		if (f[E["group"]] != group) printf "\n%s\n", group = f[E["group"]]
 		printf "  %s%-40s %16s\n", paint(verdict, sprintf("%-15s", words(verdict))), name, f[E["seconds"]] " s"
 		wrap(f[E["claim"]], blank, blank)
-		if (f[E["means"]] != "" && verdict !~ /^(unexpected|skipped)$/)
-			wrap(sentence(f[E["means"]], f[E["doubt"]]), substr(blank, 4) "=> ", blank)
+		text = sentence(f[E["means"]], f[E["doubt"]], verdict)
+		if (text != "" && verdict != "skipped")
+			wrap(text, substr(blank, 4) "=> ", blank)
 		else if (f[E["condition"]] != "") wrap(in_words(verdict, f[E["condition"]]), blank, blank)
 		if (skipped[name] && verdict != "skipped")
 			wrap(sprintf("%d of %d arms skipped: %s", skipped[name], count[name], reason[name]), blank, blank)

@@ -24,7 +24,8 @@ FILENAME ~ /arms\.tsv$/ {
 	printf "# Subtest: %s\n    1..%d\n    # scope: %s\n", name, count[name], \
 		$E["article"] ($E["article"] == "" ? "" : ", ") "this kernel's defaults"
 	printf "%s", lines[name]
-	if ($E["means"] != "") printf "    # means: %s\n", sentence($E["means"], $E["doubt"])
+	text = sentence($E["means"], $E["doubt"], $E["verdict"])
+	if (text != "") printf "    # means: %s\n", text
 	printf "%s %d - %s: %s%s%s\n", ($E["ok"] == "true" ? "ok" : "not ok"), ++tests, name, \
 		$E["verdict"], (condition == "" || $E["verdict"] == "skipped" ? "" : ": " condition), \
 		($E["verdict"] == "skipped" ? " # SKIP " condition : "")
